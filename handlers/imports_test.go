@@ -77,6 +77,7 @@ var rules = []rule{
 	{"azure/eventgrid", "azure/internal/posting request"},
 	{"azure/teams", "azure/internal/posting policy request"},
 	{"azure/webhook", "azure/internal/posting request"},
+	{"azure/channels", "azure/eventgrid azure/teams azure/webhook request settings"},
 	{"azure/functions", "problem submission web/problemdetails"},
 	{"azure/functions/functionjson", ""},
 	{"azure/graph", "azure/identity azure/internal/mailing azure/internal/rest policy problem request submission"},

@@ -118,10 +118,10 @@ func (s *Settings) readStorage(r *Reader) {
 	case s.TablesURL != "":
 		if s.StorageConnection != "" {
 			s.StorageConnection = ""
-			r.warn(StorageConnection, "is not used, because the settings for the managed identity are complete; delete it, because the Functions host prefers it for the queues")
+			r.Warn(StorageConnection, "is not used, because the settings for the managed identity are complete; delete it, because the Functions host prefers it for the queues")
 		}
 		if hosts != "" {
-			r.warn(HostStorage, "is set beside the managed identity; delete it, because the Functions host prefers it for its own storage, which takes no keys")
+			r.Warn(HostStorage, "is set beside the managed identity; delete it, because the Functions host prefers it for its own storage, which takes no keys")
 		}
 	case s.StorageConnection != "":
 	case hosts != "":
@@ -336,8 +336,26 @@ func (r *Reader) Fault(name, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, fmt.Errorf(format, args...)))
 }
 
-// warn records what is doubtful about a setting, without any secret.
-func (r *Reader) warn(name, what string) { r.warnings = append(r.warnings, name+" "+what) }
+// Warn records what is doubtful about a setting, without any secret.
+func (r *Reader) Warn(name, what string) { r.warnings = append(r.warnings, name+" "+what) }
+
+// keyVaultReference begins a reference that App Service replaces by the secret. Where it can't, the
+// program gets the reference itself, which anybody could guess.
+const keyVaultReference = "@Microsoft.KeyVault("
+
+// Unresolved reports whether a setting is a reference to a secret that was not replaced by it.
+func (r *Reader) Unresolved(name string) bool {
+	return strings.HasPrefix(r.Text(name), keyVaultReference)
+}
+
+// Secret returns the text of a secret. A reference that was not replaced is a fault, and "".
+func (r *Reader) Secret(name string) string {
+	if r.Unresolved(name) {
+		r.Fault(name, "is a reference to a key vault that was not replaced by the secret: give the app's identity the right to read it, and set keyVaultReferenceIdentity")
+		return ""
+	}
+	return r.Text(name)
+}
 
 // Check records err, unless it is nil, as the fault of a setting.
 func (r *Reader) Check(name string, err error) {

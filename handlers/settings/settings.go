@@ -56,6 +56,11 @@ const (
 	Reviewers         = "GUESTLIST_REVIEWERS"
 	DecideDays        = "GUESTLIST_DECIDE_DAYS"
 	Notices           = "GUESTLIST_NOTICES"
+	TeamsURL          = "GUESTLIST_TEAMS_URL"
+	TeamsScope        = "GUESTLIST_TEAMS_SCOPE"
+	WebhookURL        = "GUESTLIST_WEBHOOK_URL"
+	WebhookKeys       = "GUESTLIST_WEBHOOK_KEYS"
+	EventGridURL      = "GUESTLIST_EVENTGRID_URL"
 	ReviewOrigin      = "GUESTLIST_REVIEW_ORIGIN"
 	SignInTenant      = "GUESTLIST_SIGN_IN_TENANT"
 	SignInClientID    = "GUESTLIST_SIGN_IN_CLIENT_ID"
@@ -183,6 +188,11 @@ func All() []Setting {
 		{Reviewers, "", "Object id of the security group whose members, directly or by other groups, may decide any request. Default: nobody"},
 		{DecideDays, "30", "For how many days a request waits for a person's decision before it expires, unless its policy row says another number. `0`: for ever"},
 		{Notices, "asked,escalated,last-day,decided,expired", "Which notices people who decide get by mail, separated by commas: `asked` (a request waits), `reminder` (halfway to its deadline), `escalated` (others may decide too), `last-day`, `decided` and `expired`; or `none`. Only where the app sends mails and has review pages"},
+		{TeamsURL, "", "Secret. Address of a Power Automate workflow that posts notices to those who decide into a Teams channel, as its trigger shows it. Default: none is posted"},
+		{TeamsScope, "", "Scope of the tokens that such a workflow takes in place of the secret in its address: `https://service.flow.microsoft.com//.default`, or that of a national cloud. Default: no token"},
+		{WebhookURL, "", "https address of a program that gets notices as [Standard Webhooks](https://www.standardwebhooks.com) has it. It must have a public address, and answer without a redirect. Default: none"},
+		{WebhookKeys, "", "Secret. Keys that sign webhooks: `whsec_` and the base64 of 24 to 64 random bytes. Several, separated by spaces, all sign, so that the receiver can change from one to the next"},
+		{EventGridURL, "", "Endpoint of a custom topic of Azure Event Grid that gets notices as CloudEvents, such as `https://NAME.westeurope-1.eventgrid.azure.net/api/events`. Default: none"},
 		{ReviewOrigin, "", "Scheme and host of the review pages, such as `https://reviews.contoso.com`. Behind it, `/reviews/signed-in` and `/reviews/signed-out` are redirect URIs of the app registration. This setting and the next two are set together"},
 		{SignInTenant, "", "Id of the tenant whose members sign in to the review pages"},
 		{SignInClientID, "", "Client id of the app registration that they sign in to"},

@@ -146,10 +146,6 @@ const (
 
 const makeKey = "one is made by: openssl rand -base64 48"
 
-// keyVaultReference begins a reference that App Service replaces by the secret. Where it can't, the
-// program gets the reference itself, which anybody could guess.
-const keyVaultReference = "@Microsoft.KeyVault("
-
 func (c *Config) readGuards(r *settings.Reader) {
 	c.Guards = guard.Config{
 		FormKeys:      c.keys(r, settings.FormKeys),
@@ -169,7 +165,7 @@ func (c *Config) readGuards(r *settings.Reader) {
 	switch {
 	case !c.Form:
 		c.Guards.Captcha = guard.Captcha{}
-	case len(c.Guards.FormKeys) == 0 && !unresolved(r, settings.FormKeys):
+	case len(c.Guards.FormKeys) == 0 && !r.Unresolved(settings.FormKeys):
 		r.Fault(settings.FormKeys, "is not set; set it to a key that signs forms, the same for all instances; %s", makeKey)
 	}
 }
@@ -196,7 +192,7 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 	if config.SiteKey == "" {
 		r.Fault(settings.CaptchaSiteKey, "is not set, and the captcha needs it")
 	}
-	if config.Secret == "" && !unresolved(r, settings.CaptchaSecret) {
+	if config.Secret == "" && !r.Unresolved(settings.CaptchaSecret) {
 		r.Fault(settings.CaptchaSecret, "is not set, and the captcha needs it")
 	}
 	if config.URL != "" && !settings.IsHost(config.URL) {
@@ -236,17 +232,10 @@ func (c *Config) readSignIn(r *settings.Reader) {
 // secret returns the text of a secret. It is "" for a reference that was not replaced, which is a
 // fault only where the form needs the secret.
 func (c *Config) secret(r *settings.Reader, name string) string {
-	if !unresolved(r, name) {
-		return r.Text(name)
+	if r.Unresolved(name) && !c.Form {
+		return ""
 	}
-	if c.Form {
-		r.Fault(name, "is a reference to a key vault that was not replaced by the secret: give the app's identity the right to read it, and set keyVaultReferenceIdentity")
-	}
-	return ""
-}
-
-func unresolved(r *settings.Reader, name string) bool {
-	return strings.HasPrefix(r.Text(name), keyVaultReference)
+	return r.Secret(name)
 }
 
 func (c *Config) keys(r *settings.Reader, name string) []string {

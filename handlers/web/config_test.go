@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/branding"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/web/guard"
@@ -207,7 +208,7 @@ const someGUID = "aaaaaaaa-0000-4000-8000-00000000000a"
 
 func TestEverySettingIsDescribed(t *testing.T) {
 	seen := map[string]bool{}
-	_, err := settings.Read(func(name string) string { seen[name] = true; return "" }, new(Config).Read)
+	_, err := settings.Read(func(name string) string { seen[name] = true; return "" }, new(Config).Read, new(channels.Config).Read)
 	if err == nil {
 		t.Fatal("an empty environment was accepted")
 	}

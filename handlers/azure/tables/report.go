@@ -42,6 +42,9 @@ type AppReport struct {
 	// Reviewers is the object id of the group whose members decide any request, or NoReviewers. It
 	// is empty in a report of a version that did not say.
 	Reviewers string
+	// Channels are the names of the channels that get notices. Nil in a report of a version that did
+	// not say.
+	Channels []string
 }
 
 // NoReviewers in a report says that the app has no group of reviewers.
@@ -50,9 +53,10 @@ const NoReviewers = "none"
 // MailAccepted in a report says that the mail service takes mails from the app.
 const MailAccepted = "accepted"
 
-const rolesColumn = "Roles" // JSON
+// The columns with lists, in JSON.
+const rolesColumn, channelsColumn = "Roles", "Channels"
 
-// reportFields returns the columns of a report, but for Roles.
+// reportFields returns the columns of a report, but for lists.
 func reportFields(report *AppReport) []field {
 	return []field{
 		{atColumn, &report.At},
@@ -76,8 +80,11 @@ func reportFields(report *AppReport) []field {
 func (s *Store) SaveReport(ctx context.Context, report AppReport) error {
 	const doing = "saving the app's report"
 	r := newRow(tenantPartition, reportName, reportFields(&report))
-	if report.Roles != nil {
-		err := r.setJSON(rolesColumn, report.Roles)
+	for column, list := range map[string][]string{rolesColumn: report.Roles, channelsColumn: report.Channels} {
+		if list == nil {
+			continue
+		}
+		err := r.setJSON(column, list)
 		if err != nil {
 			return failure(doing, err)
 		}
@@ -100,6 +107,7 @@ func (s *Store) Report(ctx context.Context) (AppReport, error) {
 	columns := reader{row: stored}
 	columns.read(reportFields(&report))
 	columns.json(rolesColumn, &report.Roles, "a list")
+	columns.json(channelsColumn, &report.Channels, "a list")
 	if columns.err != nil {
 		return AppReport{}, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"guestlist/handlers/azure/acs"
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/identity"
@@ -55,8 +56,8 @@ const (
 )
 
 // build connects the parts and registers the functions, the form if it is served.
-func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.App, error) {
-	tokens, err := credentials(s)
+func build(s settings.Settings, pages web.Config, notices channels.Config, log *slog.Logger) (*functions.App, error) {
+	tokens, err := credentials(s, notices.NeedsToken())
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +86,10 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	if err != nil {
 		return nil, err
 	}
+	told, err := notices.Open(channels.Options{Credential: tokens.notices, Log: log})
+	if err != nil {
+		return nil, err
+	}
 	worker, err := newWorker(s, store, onQueues, tenant, pressure, mails, newNotices(s, pages, store), log)
 	if err != nil {
 		return nil, err
@@ -103,20 +108,21 @@ func build(s settings.Settings, pages web.Config, log *slog.Logger) (*functions.
 	}
 	registerQueues(app, worker)
 	registerUpkeep(app, worker, &reporter{
-		store: store, credential: tokens.graph, mailer: mailer, settings: s, now: time.Now, log: log,
+		store: store, credential: tokens.graph, mailer: mailer, channels: told, settings: s, now: time.Now, log: log,
 	})
 	return app, nil
 }
 
 // serviceCredentials are the managed identity for each service that needs it, else nil.
-type serviceCredentials struct{ storage, graph, mail azcore.TokenCredential }
+type serviceCredentials struct{ storage, graph, mail, notices azcore.TokenCredential }
 
-// credentials returns the credentials that the settings ask for.
-func credentials(s settings.Settings) (serviceCredentials, error) {
+// credentials returns the credentials that the settings ask for. notices says that a channel of
+// notices needs one.
+func credentials(s settings.Settings, notices bool) (serviceCredentials, error) {
 	storage := s.StorageConnection == ""
 	directory := s.GraphCredential == settings.ManagedIdentity
 	mail := s.Mail == settings.ACSMail && strings.HasPrefix(s.MailURL, "https:")
-	if !storage && !directory && !mail {
+	if !storage && !directory && !mail && !notices {
 		return serviceCredentials{}, nil
 	}
 	managed, err := identity.Managed(s.ClientID)
@@ -132,6 +138,9 @@ func credentials(s settings.Settings) (serviceCredentials, error) {
 	}
 	if mail {
 		tokens.mail = managed
+	}
+	if notices {
+		tokens.notices = managed
 	}
 	return tokens, nil
 }
@@ -357,6 +366,7 @@ type reporter struct {
 	store      reportStore
 	credential azcore.TokenCredential // nil where there is no token
 	mailer     request.Mailer         // nil where no mails are sent
+	channels   []request.Channel      // of notices
 	settings   settings.Settings
 	now        func() time.Time
 	log        *slog.Logger
@@ -378,7 +388,10 @@ func (r *reporter) save(ctx context.Context) {
 		Mail: r.settings.Mail, MailSender: r.settings.MailSender,
 		MailPerMinute: r.settings.MailPerMinute, MailPerHour: r.settings.MailPerHour,
 		Proof: settings.NoProof, ProofDays: int(r.settings.ProofLasts / (24 * time.Hour)),
-		Reviewers: cmp.Or(r.settings.Reviewers, tables.NoReviewers),
+		Reviewers: cmp.Or(r.settings.Reviewers, tables.NoReviewers), Channels: []string{},
+	}
+	for _, channel := range r.channels {
+		report.Channels = append(report.Channels, channel.Name())
 	}
 	if r.settings.ProofByDefault {
 		report.Proof = settings.CodeProof

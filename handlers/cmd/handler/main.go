@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/azure/functions"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/web"
@@ -41,7 +42,7 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	s, pages, err := readSettings(getenv)
+	s, pages, notices, err := readSettings(getenv)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 	for _, warning := range s.Warnings() {
 		log.Warn("a setting is doubtful", "warning", warning)
 	}
-	app, err := build(s, pages, log)
+	app, err := build(s, pages, notices, log)
 	if err != nil {
 		return err
 	}
@@ -63,19 +64,20 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) erro
 }
 
 // readSettings returns the settings that the functions of this app need.
-func readSettings(getenv func(string) string) (settings.Settings, web.Config, error) {
+func readSettings(getenv func(string) string) (settings.Settings, web.Config, channels.Config, error) {
 	pages := web.Config{Form: serves(getenv, signupHTTP), Reviews: serves(getenv, reviewsHTTP)}
-	read := settings.Read
+	var notices channels.Config
 	if !serves(getenv, inviteQueue) {
-		read = settings.ReadPages
+		s, err := settings.ReadPages(getenv, pages.Read)
+		return s, pages, notices, err
 	}
-	s, err := read(getenv, pages.Read)
-	return s, pages, err
+	s, err := settings.Read(getenv, pages.Read, notices.Read)
+	return s, pages, notices, err
 }
 
 // serves reports whether the function has a folder in this app, or the host does not say where
 // the app is. Where the form has an app of its own, the others have no right to its key; where the
-// worker has one, the others have no right to send mails.
+// worker has one, the others have no right to send mails and no key to send notices.
 func serves(getenv func(string) string, function string) bool {
 	root := getenv("FUNCTIONS_APP_ROOT_PATH")
 	if root == "" {

@@ -192,7 +192,7 @@ func TestMailerIsWhatSettingsAskFor(t *testing.T) {
 	}
 	for name, test := range tests {
 		test.s.StorageConnection, test.s.GraphCredential = "UseDevelopmentStorage=true", settings.NoCredential
-		tokens, err := credentials(test.s)
+		tokens, err := credentials(test.s, false)
 		if err != nil || (tokens.mail != nil) != test.token || tokens.storage != nil || tokens.graph != nil {
 			t.Errorf("%s: %+v, %v", name, tokens, err)
 		}
@@ -203,9 +203,43 @@ func TestMailerIsWhatSettingsAskFor(t *testing.T) {
 	}
 	_, err := credentials(settings.Settings{
 		StorageConnection: "x", Mail: settings.ACSMail, MailURL: "https://x.communication.azure.com",
-	})
+	}, false)
 	if err == nil {
 		t.Error("mails need no identity")
+	}
+}
+
+// noticeSettings configure every channel, one by a token.
+var noticeSettings = map[string]string{
+	settings.TeamsURL:    "https://x.environment.api.powerplatform.com/workflows/1/triggers/manual/paths/invoke?sig=s3cr3t",
+	settings.WebhookURL:  "https://hooks.example.com/notices",
+	settings.WebhookKeys: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5", settings.EventGridURL: "https://t.westeurope-1.eventgrid.azure.net/api/events",
+}
+
+// TestOnlyTheWorkerSendsNotices: another app has no key for it, and does not need to be told why.
+func TestOnlyTheWorkerSendsNotices(t *testing.T) {
+	for function, want := range map[string]int{inviteQueue: 3, statusHTTP: 0, reviewsHTTP: 0, signupHTTP: 0} {
+		env := map[string]string{
+			"FUNCTIONS_APP_ROOT_PATH": functionFolder(t, function), settings.StorageConnection: nowhere,
+			settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,
+			settings.ClientID: "33333333-3333-4333-8333-333333333333",
+		}
+		maps.Copy(env, noticeSettings)
+		s, pages, notices, err := readSettings(func(name string) string { return env[name] })
+		if err != nil {
+			t.Fatalf("%s: %v", function, err)
+		}
+		if got := len(notices.Configured()); got != want {
+			t.Errorf("%s: %d channels, want %d", function, got, want)
+		}
+		tokens, err := credentials(s, notices.NeedsToken())
+		if err != nil || (tokens.notices != nil) != (want > 0) {
+			t.Errorf("%s: %+v, %v", function, tokens, err)
+		}
+		_, err = build(s, pages, notices, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Errorf("%s: %v", function, err)
+		}
 	}
 }
 
@@ -237,12 +271,12 @@ func TestStatusPageTakesCodesIfMailsAreSent(t *testing.T) {
 			settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential,
 			settings.FormKeys: formKey, settings.Mail: mail,
 		}
-		s, pages, err := readSettings(func(name string) string { return env[name] })
+		s, pages, notices, err := readSettings(func(name string) string { return env[name] })
 		if err != nil {
 			t.Errorf("%s: %v", mail, err)
 			continue
 		}
-		app, err := build(s, pages, slog.New(slog.DiscardHandler))
+		app, err := build(s, pages, notices, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Errorf("%s: %v", mail, err)
 			continue
@@ -279,11 +313,11 @@ func TestReviewPagesAreThereWherePeopleCanSignIn(t *testing.T) {
 			maps.Copy(env, reviewSettings)
 		}
 		maps.Copy(env, test.settings)
-		s, pages, err := readSettings(func(name string) string { return env[name] })
+		s, pages, notices, err := readSettings(func(name string) string { return env[name] })
 		if err != nil {
 			t.Fatal(err)
 		}
-		app, err := build(s, pages, slog.New(slog.DiscardHandler))
+		app, err := build(s, pages, notices, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,11 +350,11 @@ func TestMethodsOfFunctionsAreThoseOfTheirHandlers(t *testing.T) {
 		settings.StorageConnection: nowhere, settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,
 	}
 	maps.Copy(env, reviewSettings)
-	s, pages, err := readSettings(func(name string) string { return env[name] })
+	s, pages, notices, err := readSettings(func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := build(s, pages, slog.New(slog.DiscardHandler))
+	app, err := build(s, pages, notices, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,13 @@ func (s *savedReports) SaveReport(ctx context.Context, report tables.AppReport) 
 	return ctx.Err()
 }
 
+// named is a channel of that name.
+type named string
+
+func (n named) Name() string                                   { return string(n) }
+func (named) Recognizes() bool                                 { return false }
+func (named) SendNotice(context.Context, request.Notice) error { return nil }
+
 // mailbox is a mailer that can't be asked.
 type mailbox struct{ request.Mailer }
 
@@ -39,18 +46,23 @@ func (m mailService) Probe(ctx context.Context) error { return m.probe(ctx) }
 func TestReportSaysWhatIsAskedOfPartners(t *testing.T) {
 	for name, test := range map[string]struct {
 		settings settings.Settings
-		want     tables.AppReport // the part about mails and proofs
+		channels []request.Channel
+		want     tables.AppReport // the part about mails, proofs and notices
 	}{
-		"no mails": {settings.Settings{Mail: settings.NoMail}, tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof, Reviewers: tables.NoReviewers}},
+		"no mails": {
+			settings.Settings{Mail: settings.NoMail}, nil,
+			tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof, Reviewers: tables.NoReviewers, Channels: []string{}},
+		},
 		"mails and a proof": {
 			settings.Settings{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
 				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour, Reviewers: "a0000000-0000-4000-8000-000000000001"},
+			[]request.Channel{named("teams"), named("eventgrid")},
 			tables.AppReport{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
-				Proof: settings.CodeProof, ProofDays: 7, Reviewers: "a0000000-0000-4000-8000-000000000001"},
+				Proof: settings.CodeProof, ProofDays: 7, Reviewers: "a0000000-0000-4000-8000-000000000001", Channels: []string{"teams", "eventgrid"}},
 		},
 	} {
 		var saved savedReports
-		r := reporter{store: &saved, now: time.Now, log: slog.New(slog.DiscardHandler), settings: test.settings}
+		r := reporter{store: &saved, now: time.Now, log: slog.New(slog.DiscardHandler), settings: test.settings, channels: test.channels}
 		r.save(t.Context())
 		got := saved[0]
 		got.At, got.Why = time.Time{}, ""
