@@ -86,7 +86,7 @@ var rules = []rule{
 
 	// What is deployed, and the admin's command.
 	{"cmd/handler", "azure/... mail problem request settings submission web/... workflow"},
-	{"cmd/guestlist", "azure/functions/functionjson azure/graph azure/identity azure/queues azure/tables branding i18n mail operate policy/... problem request review settings submission web"},
+	{"cmd/guestlist", "azure/acs azure/channels azure/functions/functionjson azure/graph azure/identity azure/queues azure/tables branding i18n mail operate policy/... problem request review settings submission web"},
 
 	// Development.
 	{"dev/internal/apptest", "azure/functions/functionjson"},
@@ -95,6 +95,7 @@ var rules = []rule{
 	{"dev/azurite/azuritetest", "dev/azurite"},
 	{"dev/acssim", ""},
 	{"dev/captchasim", ""},
+	{"dev/noticesim", ""},
 	{"dev/signinsim", ""},
 	{"dev/tablesim", ""},
 	{"dev/graphsim", ""},
@@ -103,7 +104,7 @@ var rules = []rule{
 	{"dev/largetable", "dev/tablesim request submission workflow"},
 	{"dev/cmd/bench/bare", ""},
 	{"dev/cmd/bench", "azure/tables dev/acssim dev/azurite dev/graphsim dev/internal/subprocess dev/largetable dev/simulation dev/tablesim policy request submission web/guard"},
-	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess dev/signinsim policy request settings submission"},
+	{"dev/cmd/localhost", "azure/tables dev/acssim dev/azurite dev/graphsim dev/hostsim dev/internal/subprocess dev/noticesim dev/signinsim policy request settings submission"},
 	{"dev/cmd/package", "azure/functions/functionjson"},
 	{"dev/cmd/release", ""},
 	{"dev/suite/...", ""},
@@ -119,6 +120,8 @@ var sdks = []struct{ imported, by string }{
 	{"cel.dev/...", "policy"},
 	{"github.com/coreos/go-oidc/...", "web/signin"},
 	{"golang.org/x/oauth2/...", "web/signin"},
+	{"github.com/cloudevents/...", "dev/noticesim"},
+	{"github.com/standard-webhooks/...", "dev/noticesim"},
 }
 
 // unlinked lists the packages that a program must not contain, not even indirectly.

@@ -75,6 +75,24 @@ func ReadPages(getenv func(string) string, parts ...func(*Reader)) (Settings, er
 	return read(getenv, false, parts)
 }
 
+// ReadParts lets each of parts read settings of its own, and reads nothing else. The error names every
+// fault that a part found.
+func ReadParts(getenv func(string) string, parts ...func(*Reader)) error {
+	r := &Reader{getenv: getenv}
+	for _, read := range parts {
+		read(r)
+	}
+	return r.failure()
+}
+
+// failure returns the faults that were found, nil for none.
+func (r *Reader) failure() error {
+	if len(r.faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the settings need another look:\n%w", errors.Join(r.faults...))
+}
+
 func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (Settings, error) {
 	r := &Reader{getenv: getenv}
 	var s Settings
@@ -93,8 +111,8 @@ func read(getenv func(string) string, sendsMails bool, parts []func(*Reader)) (S
 		read(r)
 	}
 	s.warnings = strings.Join(r.warnings, "\n")
-	if len(r.faults) > 0 {
-		return Settings{}, fmt.Errorf("the settings need another look:\n%w", errors.Join(r.faults...))
+	if err := r.failure(); err != nil {
+		return Settings{}, err
 	}
 	return s, nil
 }

@@ -27,6 +27,9 @@ type Config struct {
 	EventGridURL string
 	// StandIns says that an http address is that of a stand-in on this machine, which gets no tokens.
 	StandIns bool
+	// Person says that a person's sign-in gives the tokens, so that no client id is needed. Read
+	// leaves it as it is.
+	Person bool
 }
 
 // Read reads the settings, for [settings.Read].
@@ -36,6 +39,7 @@ func (c *Config) Read(r *settings.Reader) {
 		WebhookURL: r.Text(settings.WebhookURL), WebhookKeys: settings.Split(r.Secret(settings.WebhookKeys)),
 		EventGridURL: r.Text(settings.EventGridURL),
 		StandIns:     r.Text(settings.GraphCredential) == settings.NoCredential,
+		Person:       c.Person,
 	}
 	if c.TeamsURL != "" {
 		r.Check(settings.TeamsURL, teams.CheckURL(c.TeamsURL, c.TeamsScope != "", c.standIn(c.TeamsURL)))
@@ -52,7 +56,7 @@ func (c *Config) Read(r *settings.Reader) {
 	if c.EventGridURL != "" {
 		r.Check(settings.EventGridURL, eventgrid.CheckURL(c.EventGridURL, c.standIn(c.EventGridURL)))
 	}
-	if c.NeedsToken() && r.Text(settings.ClientID) == "" {
+	if c.NeedsToken() && !c.Person && r.Text(settings.ClientID) == "" {
 		r.Fault(settings.ClientID, "is not set; notices need the client id of the user-assigned managed identity")
 	}
 	for _, pair := range [][2]string{{settings.TeamsScope, settings.TeamsURL}, {settings.WebhookKeys, settings.WebhookURL}} {
@@ -125,11 +129,12 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open returns the channels that are configured. The errors repeat no address and no key.
+// Open returns the channels that are configured. It makes no call. The errors repeat no address and no
+// key.
 func (c Config) Open(o Options) ([]request.Channel, error) {
 	var all []request.Channel
 	for _, name := range c.Configured() {
-		channel, err := c.open(name, o)
+		channel, err := c.OpenOne(name, o)
 		if err != nil {
 			return nil, fmt.Errorf("opening the channels of notices: %w", err)
 		}
@@ -138,7 +143,8 @@ func (c Config) Open(o Options) ([]request.Channel, error) {
 	return all, nil
 }
 
-func (c Config) open(name string, o Options) (request.Channel, error) {
+// OpenOne returns the channel of that name, which must be configured. It makes no call.
+func (c Config) OpenOne(name string, o Options) (request.Channel, error) {
 	credential := o.Credential
 	if c.Scopes()[name] == "" {
 		credential = nil
@@ -154,9 +160,10 @@ func (c Config) open(name string, o Options) (request.Channel, error) {
 		return webhook.New(webhook.Config{
 			URL: c.WebhookURL, Keys: c.WebhookKeys, StandIn: c.standIn(c.WebhookURL), Log: o.Log, Now: o.Now,
 		})
-	default:
+	case eventgrid.Name:
 		return eventgrid.New(eventgrid.Config{
 			URL: c.EventGridURL, StandIn: c.standIn(c.EventGridURL), Credential: credential, Log: o.Log, Now: o.Now,
 		})
 	}
+	return nil, errors.New("there is no channel " + name)
 }

@@ -41,6 +41,8 @@ type place struct {
 	config tables.Config
 	hint   string // what to check if it can't be reached
 	graph  string // the address of a local run's Graph stand-in; empty for Azure
+	// settings are those of a local run for what sends mails and notices.
+	settings map[string]string
 }
 
 // deployment is a place with its tables open.
@@ -132,14 +134,17 @@ func isProject(folder string) bool {
 }
 
 func readRun(path string, text []byte) (*place, error) {
-	var at struct{ Graph, Storage string }
+	var at struct {
+		Graph, Storage string
+		Settings       map[string]string
+	}
 	err := json.Unmarshal(text, &at)
 	if err != nil || at.Storage == "" {
 		return nil, fmt.Errorf("%s names no storage: start the local run again (make run), "+
 			"or give --account NAME for a deployment", path)
 	}
 	return &place{
-		name: "the local run of " + path, config: tables.Config{ConnectionString: at.Storage}, graph: at.Graph,
+		name: "the local run of " + path, config: tables.Config{ConnectionString: at.Storage}, graph: at.Graph, settings: at.Settings,
 		hint: "Is the local run still up? make run starts it.",
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/dev/noticesim"
 	"guestlist/handlers/mail"
 	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
@@ -39,6 +41,8 @@ type tenant struct {
 	url    string
 	mails  *acssim.Server
 	mailer request.Mailer
+	// channels gets notices, once they are configured.
+	channels *noticesim.Server
 }
 
 // mailSender is where the app's own mails come from.
@@ -54,6 +58,62 @@ func sendMails(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Defer(server.Close)
 	at.mailer, err = acs.New(acs.Config{URL: server.URL, Sender: mailSender})
 	ts.Check(err)
+	configure(ts, map[string]string{
+		settings.Mail: settings.ACSMail, settings.MailURL: server.URL, settings.MailSender: mailSender,
+	})
+}
+
+// configure adds settings to those of the local run, as that has in its run.json.
+func configure(ts *testscript.TestScript, more map[string]string) {
+	var run map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(runFile)), &run))
+	all, _ := run["settings"].(map[string]any)
+	if all == nil {
+		all = map[string]any{
+			settings.StorageConnection: run["storage"], settings.GraphURL: run["graph"], settings.GraphCredential: settings.NoCredential,
+		}
+	}
+	for name, value := range more {
+		all[name] = value
+	}
+	run["settings"] = all
+	text, err := json.Marshal(run)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(runFile), text, 0o600))
+}
+
+// openChannels lets a stand-in get notices.
+func openChannels(ts *testscript.TestScript, _ bool, _ []string) {
+	sim := noticesim.New(time.Now)
+	tenantOf(ts).channels = sim
+	server := httptest.NewServer(sim)
+	ts.Defer(server.Close)
+	configure(ts, map[string]string{
+		settings.TeamsURL: server.URL + noticesim.TeamsPath, settings.EventGridURL: server.URL + noticesim.EventGridPath,
+		settings.WebhookURL: server.URL + noticesim.WebhookPath, settings.WebhookKeys: noticesim.WebhookKey,
+		settings.ReviewOrigin: "http://127.0.0.1:7071",
+	})
+}
+
+// told fails unless a channel has taken this number of notices.
+func told(ts *testscript.TestScript, _ bool, args []string) {
+	n := 0
+	for _, notice := range tenantOf(ts).channels.Notices() {
+		if notice.Channel == args[0] {
+			n++
+		}
+	}
+	if strconv.Itoa(n) != args[1] {
+		ts.Fatalf("%s has taken %d notices", args[0], n)
+	}
+}
+
+// failChannel makes a channel's next notice fail.
+func failChannel(ts *testscript.TestScript, _ bool, args []string) {
+	status, ofStatus := strconv.Atoi(args[1])
+	wait, ofWait := strconv.Atoi(args[2])
+	ts.Check(errors.Join(ofStatus, ofWait))
+	ts.Check(tenantOf(ts).channels.Order(noticesim.Fault{Channel: args[0], Status: status, RetryAfter: wait}))
 }
 
 // failMails makes the mail service refuse everything with a status; 0 ends that.
@@ -223,6 +283,15 @@ func reportsMail(ts *testscript.TestScript, _ bool, args []string) {
 // reportsReviewers stores a report of the app with its group of reviewers, or none.
 func reportsReviewers(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{At: time.Now(), Daily: 80, Spacing: time.Second, Reviewers: args[0]}
+	ts.Check(store(ts).SaveReport(context.Background(), report))
+}
+
+// reportsChannels stores a report of the app with its channels.
+func reportsChannels(ts *testscript.TestScript, _ bool, args []string) {
+	report := tables.AppReport{
+		At: time.Now(), Roles: []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}, Daily: 80, Spacing: time.Second,
+		Channels: append([]string{}, args...),
+	}
 	ts.Check(store(ts).SaveReport(context.Background(), report))
 }
 

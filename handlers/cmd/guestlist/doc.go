@@ -6,7 +6,7 @@
 // package operate offers; this package has their grammar, the connection to a deployment, and the
 // output.
 //
-// It imports only azure/functions/functionjson, azure/graph, azure/identity, azure/queues,
-// azure/tables, branding, i18n, mail, operate, policy/..., problem, request, review, settings,
-// submission and web of this module.
+// It imports only azure/acs, azure/channels, azure/functions/functionjson, azure/graph,
+// azure/identity, azure/queues, azure/tables, branding, i18n, mail, operate, policy/..., problem,
+// request, review, settings, submission and web of this module.
 package main

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/graph"
 	"guestlist/handlers/azure/tables"
@@ -189,6 +190,9 @@ func checkApp(s *session, d *deployment, report tables.AppReport) []operate.Chec
 	if sendsMails(report) {
 		checks = append(checks, checkMailGate(s, d, report))
 	}
+	if report.Channels != nil {
+		checks = append(checks, operate.CheckChannels(report.Channels))
+	}
 	switch {
 	case report.Roles != nil:
 		return append(checks, operate.CheckRoles(report.Roles)...)
@@ -322,12 +326,13 @@ func (c doctorCommand) settings() []operate.Check {
 		return []operate.Check{operate.Unknown.Check(part, c.Settings+" has no settings in a known form",
 			"Give local.settings.json, an object of names and values, or a list of objects with name and value.")}
 	}
-	read := settings.Read
-	if values[settings.FormOrigin] != "" {
-		read = settings.ReadPages // of a status page that is an app of its own
-	}
 	var pages web.Config
-	set, err := read(func(name string) string { return values[name] }, pages.Read)
+	var notices channels.Config
+	read, parts := settings.Read, []func(*settings.Reader){pages.Read, notices.Read}
+	if values[settings.FormOrigin] != "" {
+		read, parts = settings.ReadPages, parts[:1] // of a status page that is an app of its own
+	}
+	set, err := read(func(name string) string { return values[name] }, parts...)
 	if err == nil && set.MailSender != "" && set.Mail != settings.NoMail {
 		_, err = pages.LinkedByMails()
 	}
@@ -335,6 +340,9 @@ func (c doctorCommand) settings() []operate.Check {
 		return []operate.Check{operate.Broken.Check(part, message(err), "docs/settings.md lists the settings. The app does not start with these.")}
 	}
 	checks := []operate.Check{operate.Fine.Check(part, "the app would start with them", "")}
+	if names := notices.Configured(); len(names) > 0 {
+		checks = append(checks, operate.CheckChannels(names))
+	}
 	for _, warning := range set.Warnings() {
 		checks = append(checks, operate.Warning.Check(part, warning, ""))
 	}

@@ -96,6 +96,7 @@ func run(s *session, args []string) (code int) {
 		Poison  poisonCommand  `cmd:"" help:"Look at dead letters (messages that were given up), and put them back on the queue."`
 		Mailbox mailboxCommand `cmd:"" help:"Show which mails of the app's own a mailbox has had, and what keeps the next one back; forget it."`
 		Mail    mailCommand    `cmd:"" help:"Look at the mails that partners get."`
+		Notify  notifyCommand  `cmd:"" help:"Try the channels by which those who decide get notices."`
 		Doctor  doctorCommand  `cmd:"" help:"Check whether everything that the app needs is there, and how to repair what is not."`
 		Version versionCommand `cmd:"" help:"Show the version of this command."`
 	}
@@ -107,7 +108,7 @@ func run(s *session, args []string) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{
 			"maxReplay": strconv.Itoa(maxReplay), "maxRequests": strconv.Itoa(maxRequests),
-			"mailKinds": mailKinds(), "mailLanguages": mailLanguages(),
+			"channels": channelNames(), "mailKinds": mailKinds(), "mailLanguages": mailLanguages(),
 		},
 	)
 	if err != nil {

@@ -55,6 +55,10 @@ func TestMain(m *testing.M) {
 //	                                 store one with what it said of its mails
 //	reports-reviewers GROUP          store one with the group of reviewers, or none
 //	send-mails, fail-mails STATUS    let the app send mails of its own; make the service refuse them
+//	reports-channels NAME...         store one with its channels
+//	channels                         let a stand-in get notices, and write so into run.json
+//	told CHANNEL N                   fail unless a channel has taken so many notices
+//	fail-channel CHANNEL STATUS WAIT make a channel's next notice fail, with a time to wait or 0
 //	prove ID [CODE]                  type the code of the last mail, or another, and process it
 //	mailed N                         fail unless the mail service has taken so many mails
 //	applies-votes                    make the queue of votes, and let the app apply them from now on
@@ -90,6 +94,10 @@ func TestScripts(t *testing.T) {
 			"reports":           reports,
 			"reports-mail":      reportsMail,
 			"reports-reviewers": reportsReviewers,
+			"reports-channels":  reportsChannels,
+			"channels":          openChannels,
+			"told":              told,
+			"fail-channel":      failChannel,
 			"send-mails":        sendMails,
 			"fail-mails":        failMails,
 			"prove":             prove,

@@ -21,6 +21,7 @@ import (
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/azurite"
 	"guestlist/handlers/dev/hostsim"
+	"guestlist/handlers/dev/noticesim"
 	"guestlist/handlers/settings"
 )
 
@@ -99,6 +100,7 @@ func runAll(ctx context.Context, o options, environ []string, stdout, stderr io.
 		if at.Reviews != "" {
 			fmt.Fprintln(stdout, "reviews", at.Reviews)
 		}
+		fmt.Fprintln(stdout, "notices", at.Notices)
 	}
 	return p.wait(ctx)
 }
@@ -108,9 +110,12 @@ type addresses struct {
 	Signup  string `json:"signup,omitempty"`
 	Reviews string `json:"reviews,omitempty"` // the pages on which people decide
 	Graph   string `json:"graph"`
-	Mails   string `json:"mails"`  // the page that shows them
-	SignIn  string `json:"signIn"` // where people sign in
+	Mails   string `json:"mails"`   // the page that shows them
+	Notices string `json:"notices"` // the page that shows them
+	SignIn  string `json:"signIn"`  // where people sign in
 	Storage string `json:"storage"`
+	// Settings are those of what sends mails and notices, for guestlist notify.
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // parts are the processes of a run. Each is nil until it has started.
@@ -120,6 +125,7 @@ type parts struct {
 	storage *azurite.Server
 	graph   *standIn
 	mail    *standIn
+	notices *standIn
 	signIn  *standIn
 	host    *hostsim.Host // nil with -no-host
 }
@@ -157,8 +163,13 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 	if err != nil {
 		return addresses{}, err
 	}
+	p.notices, err = startStandIn(ctx, &noticeStandIn, p.options, w, p.log)
+	if err != nil {
+		return addresses{}, err
+	}
 	at := addresses{
-		Graph: p.graph.url, Mails: p.mail.url + acssim.MailsPath, SignIn: p.signIn.url, Storage: p.storage.ConnectionString(),
+		Graph: p.graph.url, Mails: p.mail.url + acssim.MailsPath, Notices: p.notices.url + noticesim.NoticesPath,
+		SignIn: p.signIn.url, Storage: p.storage.ConnectionString(),
 	}
 	err = prepareStorage(ctx, at.Storage, filepath.Join(p.data, "azurite", "samples-written"))
 	if err != nil {
@@ -173,7 +184,12 @@ func (p *parts) start(ctx context.Context, environ []string, emulatorLog io.Writ
 		p.log.Info("for func start, local.settings.json must set "+settings.PublicOrigins, "value", "http://localhost:7071")
 		return at, nil
 	}
-	err = p.startHost(ctx, environ, listen, at)
+	env, err := p.handlerEnv(environ, listen, at)
+	if err != nil {
+		return addresses{}, err
+	}
+	at.Settings = noticeSettings(env)
+	err = p.startHost(ctx, env, listen, at.Storage)
 	if err != nil {
 		return addresses{}, err
 	}
@@ -198,16 +214,21 @@ func fixedAddress(port int) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// startHost starts the host and with it the handler. Of the settings, the local settings file is
+// handlerEnv returns the environment of the handler. Of the settings, the local settings file is
 // overridden by the environment, and both by what is known only now.
-func (p *parts) startHost(ctx context.Context, environ []string, listen string, at addresses) error {
+func (p *parts) handlerEnv(environ []string, listen string, at addresses) ([]string, error) {
 	values, err := readLocalSettings(p.root, p.options.settings)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known := []string{
 		settings.GraphURL + "=" + at.Graph, settings.GraphCredential + "=" + settings.NoCredential,
 		settings.MailURL + "=" + p.mail.url, settings.StorageConnection + "=" + at.Storage,
+	}
+	for name, value := range channelSettings(p.notices.url) {
+		if variable(slices.Concat(values, environ), name) == "" {
+			known = append(known, name+"="+value)
+		}
 	}
 	if variable(slices.Concat(values, environ), settings.ReviewOrigin) == "" {
 		known = append(known, signInSettings(p.signIn.url, "http://"+listen)...)
@@ -218,15 +239,35 @@ func (p *parts) startHost(ctx context.Context, environ []string, listen string, 
 	if variable(slices.Concat(values, environ), settings.FormKeys) == "" {
 		key, err := formKey(p.data)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		known = append(known, settings.FormKeys+"="+key)
 	}
+	return slices.Concat(values, environ, known), nil
+}
+
+// noticeSettings returns the settings in an environment that guestlist notify needs.
+func noticeSettings(env []string) map[string]string {
+	set := map[string]string{}
+	for _, name := range []string{
+		settings.StorageConnection, settings.GraphURL, settings.GraphCredential, settings.ClientID, settings.ReviewOrigin,
+		settings.Mail, settings.MailURL, settings.MailSender,
+		settings.TeamsURL, settings.TeamsScope, settings.WebhookURL, settings.WebhookKeys, settings.EventGridURL,
+	} {
+		if value := variable(env, name); value != "" {
+			set[name] = value
+		}
+	}
+	return set
+}
+
+// startHost starts the host and with it the handler.
+func (p *parts) startHost(ctx context.Context, env []string, listen, storage string) error {
 	p.log.Info("starting the handler")
 	host, err := hostsim.New(hostsim.Config{
 		Root:    p.root,
-		Env:     slices.Concat(values, environ, known),
-		Storage: at.Storage,
+		Env:     env,
+		Storage: storage,
 		Listen:  listen,
 		Log:     p.log,
 	})
@@ -263,6 +304,8 @@ func (p *parts) wait(ctx context.Context) error {
 		ended = mailStandIn.name
 	case <-p.signIn.process.Done():
 		ended = signInStandIn.name
+	case <-p.notices.process.Done():
+		ended = noticeStandIn.name
 	case <-hostDone:
 		ended = "the host"
 	}
@@ -274,7 +317,7 @@ func (p *parts) stop() {
 	if p.host != nil {
 		p.host.Stop()
 	}
-	for _, s := range []*standIn{p.mail, p.graph, p.signIn} {
+	for _, s := range []*standIn{p.notices, p.mail, p.graph, p.signIn} {
 		if s != nil {
 			s.stop()
 		}

@@ -19,9 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guestlist/handlers/azure/acs"
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/internal/apptest"
 	"guestlist/handlers/policy"
+	"guestlist/handlers/request/channeltest"
 	"guestlist/handlers/request/mailertest"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
@@ -99,6 +101,10 @@ func start(t *testing.T, root string) running {
 	if err != nil || line != "reviews "+r.Reviews+"\n" {
 		t.Errorf("the line %q differs from run.json's %s (%v)", line, r.Reviews, err)
 	}
+	line, err = r.stdout.ReadString('\n')
+	if err != nil || line != "notices "+r.Notices+"\n" {
+		t.Errorf("the line %q differs from run.json's %s (%v)", line, r.Notices, err)
+	}
 	return r
 }
 
@@ -106,7 +112,7 @@ func start(t *testing.T, root string) running {
 func (r running) hosts(t *testing.T) []string {
 	t.Helper()
 	var hosts []string
-	links := []string{r.Signup, r.Graph, r.Mails, r.SignIn}
+	links := []string{r.Signup, r.Graph, r.Mails, r.SignIn, r.Notices}
 	for part := range strings.SplitSeq(r.Storage, ";") {
 		name, value, _ := strings.Cut(part, "=")
 		if strings.HasSuffix(name, "Endpoint") {
@@ -120,7 +126,7 @@ func (r running) hosts(t *testing.T) []string {
 		}
 		hosts = append(hosts, parsed.Host)
 	}
-	if len(hosts) != 7 {
+	if len(hosts) != 8 {
 		t.Fatalf("run.json names %d addresses", len(hosts))
 	}
 	return hosts
@@ -355,19 +361,47 @@ func TestMailsOfLocalRunAreShown(t *testing.T) {
 	}
 }
 
+func TestNoticesOfLocalRunAreShown(t *testing.T) {
+	r := start(t, apptest.App(t))
+	var configured channels.Config
+	_, err := settings.Read(func(name string) string { return r.Settings[name] }, configured.Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := configured.Open(channels.Options{})
+	if err != nil || len(told) != 3 {
+		t.Fatalf("%d channels, %v", len(told), err)
+	}
+	for _, channel := range told {
+		err := channel.SendNotice(t.Context(), channeltest.Notice())
+		if err != nil {
+			t.Errorf("%s: %v", channel.Name(), err)
+		}
+	}
+	response, err := http.Get(r.Notices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil || strings.Count(string(page), string(channeltest.Notice().Number)) < 3 {
+		t.Errorf("%s: %s, %v", r.Notices, page, err)
+	}
+}
+
 func TestPortsComeFromFlagsThenEnvironment(t *testing.T) {
 	root := t.TempDir()
 	tests := map[string]struct {
 		args, environ []string
 		want          []int
 	}{
-		"defaults":                {nil, nil, []int{7071, 7090, 7091, 7092, 10000, 10001, 10002}},
-		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 7091, 7092, 10000, 10001, 1}},
-		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 7091, 7092, 10000, 10001, 10002}},
-		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0, 0, 0}},
-		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 0, 0, 5, 0}},
-		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 7091, 7092, 10000, 10001, 10002}},
-		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 7091, 7092, 10000, 10001, 10002}},
+		"defaults":                {nil, nil, []int{7071, 7090, 7091, 7092, 7093, 10000, 10001, 10002}},
+		"the environment":         {nil, []string{"PORT=8080", "GRAPH_PORT=8081", "AZURITE_TABLE_PORT=1"}, []int{8080, 8081, 7091, 7092, 7093, 10000, 10001, 1}},
+		"a flag wins":             {[]string{"-port", "9"}, []string{"PORT=8080"}, []int{9, 7090, 7091, 7092, 7093, 10000, 10001, 10002}},
+		"0 is for everything":     {nil, []string{"PORT=0"}, []int{0, 0, 0, 0, 0, 0, 0, 0}},
+		"except chosen ports":     {[]string{"-port=0", "-queue-port=5"}, []string{"GRAPH_PORT=7090"}, []int{0, 7090, 0, 0, 0, 0, 5, 0}},
+		"an empty variable":       {nil, []string{"PORT="}, []int{7071, 7090, 7091, 7092, 7093, 10000, 10001, 10002}},
+		"the last of two entries": {nil, []string{"PORT=1", "PORT=2"}, []int{2, 7090, 7091, 7092, 7093, 10000, 10001, 10002}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

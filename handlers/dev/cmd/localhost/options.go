@@ -34,6 +34,7 @@ const (
 	graphPort
 	mailPort
 	signInPort
+	noticePort
 	blobPort
 	queuePort
 	tablePort
@@ -46,6 +47,7 @@ func readOptions(args, environ []string, stderr io.Writer) (options, error) {
 		graphPort:  {"graph-port", "GRAPH_PORT", "the Graph stand-in", 7090},
 		mailPort:   {"mail-port", "MAIL_PORT", "the mail stand-in", 7091},
 		signInPort: {"sign-in-port", "SIGN_IN_PORT", "the sign-in stand-in", 7092},
+		noticePort: {"notice-port", "NOTICE_PORT", "the stand-in for channels", 7093},
 		blobPort:   {"blob-port", "AZURITE_BLOB_PORT", "the storage emulator's blobs", 10000},
 		queuePort:  {"queue-port", "AZURITE_QUEUE_PORT", "the storage emulator's queues", 10001},
 		tablePort:  {"table-port", "AZURITE_TABLE_PORT", "the storage emulator's tables", 10002},
@@ -149,6 +151,8 @@ func subject(port int) string {
 		return mailStandIn.name
 	case signInPort:
 		return signInStandIn.name
+	case noticePort:
+		return noticeStandIn.name
 	default:
 		return "the storage emulator"
 	}

@@ -22,6 +22,8 @@ import (
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/dev/internal/subprocess"
+	"guestlist/handlers/dev/noticesim"
+	"guestlist/handlers/settings"
 )
 
 // A standInKind is a stand-in for a service, which runs in a process of its own: this program,
@@ -73,8 +75,23 @@ var mailStandIn = standInKind{
 	},
 }
 
+// noticeStandIn keeps what it got in memory only.
+var noticeStandIn = standInKind{
+	command: "notice-stand-in", name: "the stand-in for channels", from: "notices", port: noticePort,
+	serve: func(whereabouts, *slog.Logger) (http.Handler, error) { return noticesim.New(time.Now), nil },
+}
+
+// channelSettings returns the settings of channels that lead to the stand-in at that address.
+func channelSettings(standIn string) map[string]string {
+	return map[string]string{
+		settings.TeamsURL:   standIn + noticesim.TeamsPath,
+		settings.WebhookURL: standIn + noticesim.WebhookPath, settings.WebhookKeys: noticesim.WebhookKey,
+		settings.EventGridURL: standIn + noticesim.EventGridPath,
+	}
+}
+
 // standIns are the stand-ins in the order in which they start.
-var standIns = []*standInKind{&signInStandIn, &graphStandIn, &mailStandIn}
+var standIns = []*standInKind{&signInStandIn, &graphStandIn, &mailStandIn, &noticeStandIn}
 
 // replicationDelay is how long a new guest is not found by every look-up.
 const replicationDelay = 2 * time.Second
