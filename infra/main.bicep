@@ -1,6 +1,6 @@
 metadata description = 'Guestlist in a resource group: function apps, storage, rights, and monitoring.'
 
-import { Tags, Scale, Network, Entrance, Rights, Watch, People, Mail, MailRecord } from 'types.bicep'
+import { Tags, Scale, Network, Entrance, Rights, Watch, People, Mail, MailRecord, Channels } from 'types.bicep'
 import { ProgramSettings, programSettings } from 'settings.bicep'
 import { roles } from 'roles.bicep'
 
@@ -33,6 +33,14 @@ param jsonKeys string = ''
 @description('The secret key of the captcha service, to keep in the key vault. Empty: the vault is not changed. The form uses it if settings.GUESTLIST_CHALLENGE_SECRET is vault.')
 param challengeSecret string = ''
 
+@secure()
+@description('Address of the Power Automate workflow that posts notices into Teams, to keep in the key vault for channels. Empty: the vault is not changed. The worker uses it if settings.GUESTLIST_TEAMS_URL is vault.')
+param teamsUrl string = ''
+
+@secure()
+@description('Keys that sign webhooks, separated by spaces, to keep in the key vault for channels. Empty: the vault is not changed. The worker uses them if settings.GUESTLIST_WEBHOOK_KEYS is vault.')
+param webhookKeys string = ''
+
 @description('Deploy the public form, the status page, the review pages and the work behind the queues as apps of their own, each with its own identity. The form may only put messages on the queue, the status page may also read requests, the review pages may read what they show and pass decisions on, and the app that invites cannot be reached over HTTP.')
 param splitIdentities bool = false
 
@@ -53,6 +61,9 @@ param people People = {}
 
 @description('What sends the app\'s own mails.')
 param mail Mail = { service: 'none' }
+
+@description('Where notices to those who decide go besides their mails.')
+param channels Channels = {}
 
 @description('Alerts and logs.')
 param watch Watch = {}
@@ -156,6 +167,22 @@ var mailSettings = sentBy == 'none'
 var proxied = !splitIdentities && !empty(settings.?GUESTLIST_PUBLIC_ORIGINS)
 var linked = sentBy != 'none' && !proxied
 var linkedHost = splitIdentities ? entrance.?statusHostName : entrance.?hostName
+
+// Only the worker sends notices, so only it gets addresses and may read the secrets of channels.
+var channelSecrets = !empty(settings.?GUESTLIST_TEAMS_URL) || !empty(settings.?GUESTLIST_WEBHOOK_KEYS)
+var channelSettings = {
+  GUESTLIST_TEAMS_URL: empty(settings.?GUESTLIST_TEAMS_URL)
+    ? ''
+    : '@Microsoft.KeyVault(SecretUri=${channelVault!.outputs.referenceUrl}teams-url)'
+  GUESTLIST_TEAMS_SCOPE: settings.?GUESTLIST_TEAMS_SCOPE ?? ''
+  GUESTLIST_WEBHOOK_URL: settings.?GUESTLIST_WEBHOOK_URL ?? ''
+  GUESTLIST_WEBHOOK_KEYS: empty(settings.?GUESTLIST_WEBHOOK_KEYS)
+    ? ''
+    : '@Microsoft.KeyVault(SecretUri=${channelVault!.outputs.referenceUrl}webhook-keys)'
+  GUESTLIST_EVENTGRID_URL: channels.?topic ?? false
+    ? topic!.outputs.endpoint
+    : (settings.?GUESTLIST_EVENTGRID_URL ?? '')
+}
 
 var workAppName = 'func-${baseName}-${token}'
 var formAppName = 'func-${baseName}-form-${token}'
@@ -319,6 +346,32 @@ module mailing 'modules/mail.bicep' = if (mail.service == 'acs') {
     senderId: workIdentity.properties.principalId
     senderRole: mail.?roleId ?? roles.communicationOwner
     logDelivery: mail.?logDelivery ?? false
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module channelVault 'modules/channels-vault.bicep' = if (channelSecrets) {
+  params: {
+    location: location
+    tags: tags
+    vaultName: 'kvn${shortName}${token}'
+    private: private
+    protect: protect
+    teamsUrl: teamsUrl
+    webhookKeys: webhookKeys
+    readerId: workIdentity.properties.principalId
+    readerRole: roles.keyVaultSecretsUser
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module topic 'modules/topic.bicep' = if (channels.?topic ?? false) {
+  params: {
+    location: location
+    tags: tags
+    topicName: 'evgt-${baseName}-${token}'
+    senderId: workIdentity.properties.principalId
+    senderRole: roles.eventGridDataSender
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -512,6 +565,18 @@ module vaultEndpoint 'modules/endpoint.bicep' = if (private) {
   }
 }
 
+module channelVaultEndpoint 'modules/endpoint.bicep' = if (private && channelSecrets) {
+  params: {
+    location: location
+    tags: tags
+    endpointName: 'pep-${baseName}-channels-${token}'
+    targetId: channelVault!.outputs.vaultId
+    service: 'vault'
+    subnetId: net!.outputs.endpointsSubnetId
+    zoneId: net!.outputs.zoneIds[3]
+  }
+}
+
 // An app is deployed after everything that it needs at its first start, above all its rights: a
 // Functions host checks them only once.
 module workApp 'modules/app.bicep' = {
@@ -531,6 +596,7 @@ module workApp 'modules/app.bicep' = {
     settings: union(
       splitIdentities ? appSettings : formSettings,
       mailSettings,
+      channelSettings,
       linked && !empty(linkedHost) ? { GUESTLIST_STATUS_ORIGIN: 'https://${linkedHost}' } : {}
     )
     statusAppName: linked && empty(linkedHost)
@@ -544,7 +610,7 @@ module workApp 'modules/app.bicep' = {
     subnetId: private ? net!.outputs.appsSubnetId : null
     workspaceId: monitoring.outputs.workspaceId
   }
-  dependsOn: [workAccess, storageEndpoints, vaultEndpoint]
+  dependsOn: [workAccess, storageEndpoints, vaultEndpoint, channelVaultEndpoint]
 }
 
 module formApp 'modules/app.bicep' = if (splitIdentities) {
@@ -698,6 +764,12 @@ output storageAccountName string = storage.outputs.accountName
 
 @description('Name of the key vault.')
 output vaultName string = vault.outputs.vaultName
+
+@description('Name of the key vault for the secrets of channels; empty without one.')
+output channelsVaultName string = channelSecrets ? channelVault!.outputs.vaultName : ''
+
+@description('Name of the topic that gets notices; empty without one.')
+output topicName string = channels.?topic ?? false ? topic!.outputs.topicName : ''
 
 @description('Object id of the identity that invites. The tenant admin grants it the Graph permissions.')
 output identityPrincipalId string = workIdentity.properties.principalId

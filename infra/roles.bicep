@@ -22,4 +22,6 @@ var roles = {
   // Sends mails. There is no narrower built-in role: this one may also read, change and delete the
   // resource that it is assigned on.
   communicationOwner: '09976791-48a7-449e-bb21-39d1a415f350'
+  // Sends events to a topic of Event Grid, and nothing else.
+  eventGridDataSender: 'd5a91429-5739-47e2-a06b-3470a27159e7'
 }

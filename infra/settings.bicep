@@ -120,6 +120,21 @@ type ProgramSettings = {
   @description('Which notices people who decide get by mail: asked,reminder,escalated,last-day,decided,expired, or none.')
   GUESTLIST_NOTICES: string?
 
+  @description('vault: take the address of the Power Automate workflow that posts notices into Teams from the secret teams-url of the key vault for channels.')
+  GUESTLIST_TEAMS_URL: 'vault'?
+
+  @description('Scope of the tokens that this workflow takes in place of the secret in its address, such as https://service.flow.microsoft.com//.default. Default: no token.')
+  GUESTLIST_TEAMS_SCOPE: string?
+
+  @description('https address of a program that gets notices as Standard Webhooks has it.')
+  GUESTLIST_WEBHOOK_URL: string?
+
+  @description('vault: take the keys that sign webhooks from the secret webhook-keys of the key vault for channels.')
+  GUESTLIST_WEBHOOK_KEYS: 'vault'?
+
+  @description('Endpoint of a custom topic of Event Grid that exists already and takes CloudEvents. Its owner gives the identity of the worker the role EventGrid Data Sender on it.')
+  GUESTLIST_EVENTGRID_URL: string?
+
   @description('Scheme and host of the review pages, such as https://reviews.contoso.com. Set together with the next two.')
   GUESTLIST_REVIEW_ORIGIN: string?
 
@@ -140,7 +155,7 @@ type ProgramSettings = {
 }
 
 @export()
-@description('The app settings of the program except those for storage, identity and directory, which main.bicep and app.bicep add. main.bicep adds secrets, and the captcha that needs one, for the app with the form only, and what sends mails for the app that does.')
+@description('The app settings of the program except those for storage, identity and directory, which main.bicep and app.bicep add. main.bicep adds secrets, and the captcha that needs one, for the app with the form only, and what sends mails and notices for the app that does.')
 func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_ORGANISATION: organisation
   GUESTLIST_FORM_KEYS: ''
@@ -187,6 +202,11 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_REVIEWERS: given.?GUESTLIST_REVIEWERS ?? ''
   GUESTLIST_DECIDE_DAYS: given.?GUESTLIST_DECIDE_DAYS ?? '30'
   GUESTLIST_NOTICES: given.?GUESTLIST_NOTICES ?? 'asked,escalated,last-day,decided,expired'
+  GUESTLIST_TEAMS_URL: ''
+  GUESTLIST_TEAMS_SCOPE: ''
+  GUESTLIST_WEBHOOK_URL: ''
+  GUESTLIST_WEBHOOK_KEYS: ''
+  GUESTLIST_EVENTGRID_URL: ''
   GUESTLIST_REVIEW_ORIGIN: given.?GUESTLIST_REVIEW_ORIGIN ?? ''
   GUESTLIST_SIGN_IN_TENANT: given.?GUESTLIST_SIGN_IN_TENANT ?? ''
   GUESTLIST_SIGN_IN_CLIENT_ID: given.?GUESTLIST_SIGN_IN_CLIENT_ID ?? ''

@@ -264,6 +264,14 @@ type Mail = NoMail | AcsMail | ExistingMail | GraphMail
 
 @export()
 @sealed()
+@description('Where notices to those who decide go besides their mails. Teams and webhooks are settings, with their secrets in a key vault. What is left out keeps its default.')
+type Channels = {
+  @description('Create a custom topic of Event Grid, to which the app sends notices as CloudEvents. Default: false.')
+  topic: bool?
+}
+
+@export()
+@sealed()
 @description('A DNS record that proves the domain of the sender.')
 type MailRecord = {
   @description('What it proves: Domain, SPF, DKIM or DKIM2.')

@@ -1,6 +1,6 @@
 metadata description = 'For azd up: a resource group with ../main.bicep in it. Needs the right to create resource groups.'
 
-import { Scale, Network, Entrance, Rights, Watch, People, Mail } from '../types.bicep'
+import { Scale, Network, Entrance, Rights, Watch, People, Mail, Channels } from '../types.bicep'
 import { ProgramSettings } from '../settings.bicep'
 
 targetScope = 'subscription'
@@ -34,6 +34,14 @@ param jsonKeys string = ''
 @description('The secret key of the captcha service, to keep in the key vault.')
 param challengeSecret string = ''
 
+@secure()
+@description('Address of the workflow that posts notices into Teams, to keep in the key vault for channels.')
+param teamsUrl string = ''
+
+@secure()
+@description('Keys that sign webhooks, to keep in the key vault for channels.')
+param webhookKeys string = ''
+
 @description('Deploy the public form, the status page and the work as three apps, each with its own identity.')
 param splitIdentities bool = false
 
@@ -54,6 +62,9 @@ param people People = {}
 
 @description('What sends the app\'s own mails.')
 param mail Mail = { service: 'none' }
+
+@description('Where notices to those who decide go besides their mails.')
+param channels Channels = {}
 
 @description('Alerts and logs.')
 param watch Watch = {}
@@ -81,6 +92,8 @@ module guestlist '../main.bicep' = {
     settings: settings
     jsonKeys: jsonKeys
     challengeSecret: challengeSecret
+    teamsUrl: teamsUrl
+    webhookKeys: webhookKeys
     splitIdentities: splitIdentities
     scale: scale
     network: network
@@ -88,6 +101,7 @@ module guestlist '../main.bicep' = {
     rights: rights
     people: people
     mail: mail
+    channels: channels
     watch: watch
     protect: protect
     packagesUrl: packagesUrl

@@ -50,6 +50,8 @@ param mail = {
   roleId: '33333333-3333-4333-8333-333333333333'
 }
 
+param channels = { topic: true }
+
 param watch = {
   emails: ['guest-access@wingtiptoys.example']
   actionGroupIds: [

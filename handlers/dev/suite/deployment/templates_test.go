@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/azure/functions/functionjson"
 	"guestlist/handlers/azure/tables"
 	"guestlist/handlers/settings"
@@ -200,6 +201,9 @@ func TestEveryOfferedSettingReachesTheApp(t *testing.T) {
 				continue
 			}
 			for name, want := range given {
+				if slices.Contains(channelSettings, name) && !app.sendsMails() {
+					continue // TestOnlyTheWorkerGetsChannels is about these
+				}
 				got := app.settings[name]
 				if want == "vault" && vaultReference.MatchString(got) {
 					continue
@@ -213,15 +217,18 @@ func TestEveryOfferedSettingReachesTheApp(t *testing.T) {
 }
 
 // A captcha cannot do without its secret, so the other apps have none.
-// The status page knows by the form's key which ids were issued.
-func TestOnlyThePagesGetSecrets(t *testing.T) {
+// The status page knows by the form's key which ids were issued. The worker needs no secret but those
+// of channels.
+func TestOnlyTheAppsThatNeedThemGetSecrets(t *testing.T) {
 	for _, s := range snapshots(t, allLayouts) {
 		kept := s.names("Microsoft.KeyVault/vaults/secrets")
 		for _, app := range s.apps(t) {
 			for name, value := range app.settings {
 				// The others are there if an admin wants them.
 				optional := name == settings.JSONKeys || name == settings.CaptchaSecret
+				ofChannel := name == settings.TeamsURL || name == settings.WebhookKeys
 				needed := app.servesForm() && optional && (s.full || !s.fixed && value != "") ||
+					app.sendsMails() && ofChannel && (s.full || !s.fixed && value != "") ||
 					name == settings.FormKeys && (app.servesForm() || app.name == "status")
 				match := vaultReference.FindStringSubmatch(value)
 				if (match != nil) != needed {
@@ -256,8 +263,12 @@ var appHost = regexp.MustCompile(`'(func-[\w-]+)'\)+\]$`)
 // sees.
 func deployed(name, value, graph string) string {
 	switch {
+	case vaultReference.MatchString(value) && channelSecrets[name] != "":
+		return channelSecrets[name]
 	case vaultReference.MatchString(value):
 		return secret
+	case name == settings.EventGridURL && isExpression(value):
+		return "https://topic.westeurope-1.eventgrid.azure.net/api/events"
 	case name == settings.GraphURL:
 		return graph
 	case name == settings.StorageTablesURL:
@@ -285,15 +296,19 @@ func TestProgramAcceptsTheAppSettings(t *testing.T) {
 			}
 			for cloud, graph := range addresses {
 				var pages web.Config
-				read := settings.ReadPages
+				var notices channels.Config
+				read, parts := settings.ReadPages, []func(*settings.Reader){pages.Read}
 				if app.sendsMails() {
-					read = settings.Read
+					read, parts = settings.Read, append(parts, notices.Read)
 				}
 				_, err := read(func(name string) string {
 					return deployed(name, app.settings[name], graph)
-				}, pages.Read)
+				}, parts...)
 				if err != nil {
 					t.Errorf("%s, %s, %s: %v", s.path, app.name, cloud, err)
+				}
+				if s.fixed && len(notices.Configured()) != wantChannels(s, app) {
+					t.Errorf("%s, %s: the channels %q", s.path, app.name, notices.Configured())
 				}
 				if s.fixed {
 					checkOrigins(t, s, app, pages)
@@ -477,6 +492,7 @@ var allowedRoles = map[string]string{
 	"3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 	"4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
 	"09976791-48a7-449e-bb21-39d1a415f350": "Communication and Email Service Owner",
+	"d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
 	"33333333-3333-4333-8333-333333333333": "a role of the admin's", // in infra/test/split-full.bicepparam
 }
 
@@ -553,7 +569,9 @@ func place(scope string) string {
 	}
 	for kind, name := range map[string]string{
 		"/providers/Microsoft.Insights/components/": "telemetry",
-		"/providers/Microsoft.KeyVault/vaults/":     "vault",
+		"/providers/Microsoft.KeyVault/vaults/kv-":  "vault",
+		"/providers/Microsoft.KeyVault/vaults/kvn":  "vault for channels",
+		"/providers/Microsoft.EventGrid/topics/":    "topic",
 
 		"/providers/Microsoft.Communication/communicationServices/": "mail",
 	} {
@@ -638,6 +656,12 @@ func TestRightsAreTheNarrowestThatWork(t *testing.T) {
 		}
 		if s.full {
 			want = append(want, people...)
+		}
+		if s.full {
+			want = append(want, "work: Key Vault Secrets User on vault for channels")
+		}
+		if s.full && s.split {
+			want = append(want, "work: EventGrid Data Sender on topic")
 		}
 		if s.wide() {
 			want = wide
@@ -746,7 +770,7 @@ func TestEachAppRunsItsZip(t *testing.T) {
 }
 
 // optional are the types of hardened resources that not every layout has.
-var optional = []string{communicationServices}
+var optional = []string{communicationServices, topics}
 
 // hardened are the properties that keep others out.
 var hardened = map[string]map[string]any{
@@ -762,6 +786,7 @@ var hardened = map[string]map[string]any{
 	"Microsoft.OperationalInsights/workspaces": {"features disableLocalAuth": true},
 	"Microsoft.Insights/components":            {"DisableLocalAuth": true},
 	communicationServices:                      {"disableLocalAuth": true},
+	topics:                                     {"disableLocalAuth": true, "minimumTlsVersionAllowed": "1.2", "inputSchema": "CloudEventSchemaV1_0"},
 }
 
 func TestNothingOpensByAKey(t *testing.T) {
