@@ -59,6 +59,9 @@ func (c *Config) Read(r *settings.Reader) {
 	if c.NeedsToken() && !c.Person && r.Text(settings.ClientID) == "" {
 		r.Fault(settings.ClientID, "is not set; notices need the client id of the user-assigned managed identity")
 	}
+	if len(c.Configured()) > 0 && r.Text(settings.ReviewOrigin) == "" {
+		r.Warn(settings.ReviewOrigin, "is not set, so no channel gets notices: they are about the review pages, and link to them")
+	}
 	for _, pair := range [][2]string{{settings.TeamsScope, settings.TeamsURL}, {settings.WebhookKeys, settings.WebhookURL}} {
 		if r.Text(pair[0]) != "" && r.Text(pair[1]) == "" {
 			r.Warn(pair[0], "is not used, because "+pair[1]+" is not set")

@@ -90,6 +90,15 @@ func TestFaultsNameSettingAndRepeatNothing(t *testing.T) {
 	}
 }
 
+func TestChannelsWithoutReviewPagesAreDoubtful(t *testing.T) {
+	for origin, want := range map[string]int{"": 1, "https://reviews.example.com": 0} {
+		_, s, err := read(azure, settings.WebhookURL, hook, settings.WebhookKeys, keyOne, settings.ReviewOrigin, origin)
+		if err != nil || len(s.Warnings()) != want || want > 0 && !strings.HasPrefix(s.Warnings()[0], settings.ReviewOrigin+" is not set") {
+			t.Errorf("%q: %q, %v", origin, s.Warnings(), err)
+		}
+	}
+}
+
 func TestSettingThatIsNotUsedIsDoubtful(t *testing.T) {
 	for name, changes := range map[string][]string{settings.WebhookKeys: {settings.WebhookKeys, keyOne}, settings.TeamsScope: {settings.TeamsScope, scope}} {
 		_, s, err := read(azure, changes...)

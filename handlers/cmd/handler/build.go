@@ -90,7 +90,8 @@ func build(s settings.Settings, pages web.Config, notices channels.Config, log *
 	if err != nil {
 		return nil, err
 	}
-	worker, err := newWorker(s, store, onQueues, tenant, pressure, mails, newNotices(s, pages, store), log)
+	worker, err := workflow.New(workerConfig(
+		s, store, onQueues, tenant, pressure, mails, newNotices(s, pages, store), told, log))
 	if err != nil {
 		return nil, err
 	}
@@ -193,20 +194,24 @@ func newNotices(s settings.Settings, pages web.Config, store *tables.Store) *wor
 	return notices
 }
 
-// newWorker returns what moves requests on.
-func newWorker(
+// workerConfig returns what the worker, which moves requests on, is made of. told are the channels of
+// notices. Without notices there is nothing to tell them, of which the settings warn.
+func workerConfig(
 	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure,
-	mails *workflow.Mails, notices *workflow.Notices, log *slog.Logger,
-) (*workflow.Worker, error) {
-	return workflow.New(workflow.Config{
+	mails *workflow.Mails, notices *workflow.Notices, told []request.Channel, log *slog.Logger,
+) workflow.Config {
+	if notices == nil {
+		told = nil
+	}
+	return workflow.Config{
 		Reviews: store, People: tenant, Reviewers: s.Reviewers, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
-		MailStore: store, Mails: mails, Notices: notices, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
+		MailStore: store, Mails: mails, Notices: notices, Channels: told, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
 		Pace:        request.Pace{Daily: s.DailyInvitations, Share: s.DailyShare, Spacing: s.InvitationSpacing},
 		RedirectURL: s.RedirectURL, IntentLease: s.IntentLease, Retention: s.Retention,
 		Now: time.Now, Sleep: sleep, Jitter: jitter, Log: log,
-	})
+	}
 }
 
 // registerPages registers the status page, and the form if this app serves it. codes says that the

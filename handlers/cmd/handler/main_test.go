@@ -27,6 +27,7 @@ import (
 	"guestlist/handlers/request"
 	"guestlist/handlers/settings"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // The host calls functions by folder name and reads outputs by binding name. A difference fails
@@ -239,6 +240,21 @@ func TestOnlyTheWorkerSendsNotices(t *testing.T) {
 		_, err = build(s, pages, notices, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Errorf("%s: %v", function, err)
+		}
+	}
+}
+
+// A channel is told only of what people decide on the review pages.
+func TestWorkerTellsChannelsWhereThereAreReviewPages(t *testing.T) {
+	told := []request.Channel{named("teams"), named("webhook")}
+	for _, notices := range []*workflow.Notices{nil, {}} {
+		want := told
+		if notices == nil {
+			want = nil
+		}
+		config := workerConfig(settings.Settings{}, nil, nil, nil, nil, nil, notices, told, nil)
+		if !slices.Equal(config.Channels, want) || config.Notices != notices {
+			t.Errorf("channels %v, notices %v", config.Channels, config.Notices)
 		}
 	}
 }
