@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,6 +11,30 @@ import (
 
 // setUpChannels says where the setting up of channels is described.
 const setUpChannels = "docs/deploy.md shows how to set it up."
+
+// CheckOutbox says whether notices to those who decide wait although they were tried. most is how many
+// entries of the outbox were asked for.
+func CheckOutbox(entries []request.NoticeEntry, most int, now time.Time) Check {
+	const part = "notices"
+	tried, oldest := 0, now
+	for _, e := range entries {
+		if e.Tries > 0 {
+			tried++
+			if e.At.Before(oldest) {
+				oldest = e.At
+			}
+		}
+	}
+	if tried == 0 {
+		return Fine.Check(part, fmt.Sprintf("%d wait to be sent, and none has failed", len(entries)), "")
+	}
+	found := fmt.Sprintf("%d of %d that wait could not be told to everybody yet, the first for %s", tried, len(entries), now.Sub(oldest).Round(time.Minute))
+	if len(entries) == most {
+		found = "at least " + found
+	}
+	return Warning.Check(part, found, "They are tried again. The log lines \"a channel did not take a notice\" and \"the mail service did not "+
+		"take a notice\" say why, and guestlist notify test tries the channels.")
+}
 
 // CheckTestNotice says what came of a test notice through the channel of that name.
 func CheckTestNotice(channel string, err error) Check {

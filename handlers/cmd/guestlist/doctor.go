@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"guestlist/handlers/azure/channels"
 	"guestlist/handlers/azure/functions/functionjson"
@@ -110,6 +111,9 @@ func checkQueues(s *session, d *deployment) []operate.Check {
 // maxCounted is the most late requests, and the most kept messages, that are counted.
 const maxCounted = 100
 
+// noticeHorizon is beyond the time of the next attempt of every notice.
+const noticeHorizon = 7 * 24 * time.Hour
+
 // checkRecords checks the contents of the tables. What it reads does not grow with the requests:
 // the sweep has looked through them. The report is zero if it can't be read.
 func checkRecords(s *session, d *deployment, report tables.AppReport) []operate.Check {
@@ -135,6 +139,8 @@ func checkRecords(s *session, d *deployment, report tables.AppReport) []operate.
 	}
 	late, err := d.CountDue(s.ctx, s.now().Add(-operate.LateAfter), maxCounted)
 	add("upkeep", err, func() operate.Check { return operate.CheckDue(late, maxCounted) })
+	waiting, err := d.DueNotices(s.ctx, s.now().Add(noticeHorizon), maxCounted)
+	add("notices", err, func() operate.Check { return operate.CheckOutbox(waiting, maxCounted, s.now()) })
 	kept, err := d.CountDeadLetters(s.ctx, maxCounted)
 	add("kept messages", err, func() operate.Check { return checkKept(kept) })
 	rows, err := d.AllRows(s.ctx)
