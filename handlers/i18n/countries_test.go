@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the names of countries anew, from the ICU of Node.js")
 
-// cldrVersion is the version of CLDR that the names are from. ICU's names change a little from one to
-// the next.
+// cldrVersion is the version of CLDR that the names are from. ICU's names change a little from one
+// to the next.
 const cldrVersion = "48.0"
 
 // mostChanges is how many names of a language another version of CLDR may have changed.
@@ -60,8 +60,8 @@ func askICU(t *testing.T) (countries map[string]listed, cldr string) {
 	return answer.Countries, answer.CLDR
 }
 
-// TestCountriesMatchICU compares the files with the ICU of Node.js. After an update of that, or of the
-// accepted countries: go test ./handlers/i18n -run ICU -update, and set cldrVersion.
+// TestCountriesMatchICU compares the files with the ICU of Node.js. After an update of that, or of
+// the accepted countries: go test ./handlers/i18n -run ICU -update, and set cldrVersion.
 func TestCountriesMatchICU(t *testing.T) {
 	countries, cldr := askICU(t)
 	for language, want := range countries {

@@ -186,9 +186,9 @@ func (t *Texts) Fault(field, rule string, limit int) (text string, named bool) {
 }
 
 // countryFiles has the names of countries, a file for each language. A line has the code and the
-// name, in the order in which readers of the language look for them. The files are ICU's,
-// written once by the test that compares them with Node.js: the tables of golang.org/x/text are many times as
-// large, and slow at the start.
+// name, in the order in which readers of the language look for them. The files are ICU's, written
+// once by the test that compares them with Node.js: the tables of golang.org/x/text are many times
+// as large, and slow at the start.
 //
 //go:embed countries
 var countryFiles embed.FS

@@ -166,8 +166,8 @@ func (l *letter) mail() (request.Mail, error) {
 	return m, nil
 }
 
-// foot writes what is below every mail: why it came, and for a partner where to ask, and the privacy
-// notice.
+// foot writes what is below every mail: why it came, and for a partner where to ask, and the
+// privacy notice.
 func (l *letter) foot() {
 	switch {
 	case l.why != "":

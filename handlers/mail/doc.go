@@ -1,5 +1,5 @@
-// Package mail writes every mail that partners get, and those to the people who decide: its words, in
-// the languages of the pages, and its layout.
+// Package mail writes every mail that partners get, and those to the people who decide: its words,
+// in the languages of the pages, and its layout.
 //
 // A [Composer] is built once for an organisation. Each of its methods writes one kind of mail:
 //

@@ -50,8 +50,8 @@ func Popular() []string {
 	}
 }
 
-// Words are names one slip away from a popular one that are words or brands of their own. Whoever has
-// such a domain typed it right.
+// Words are names one slip away from a popular one that are words or brands of their own. Whoever
+// has such a domain typed it right.
 func Words() []string {
 	return strings.Fields("mail email gail grail gmailer cloud clouds outlooks outlooker wahoo yahoos hotmails" +
 		" aver caver haver laver nave navel naver navels naves never namer paver raver saver waver nager navier navie navera" +

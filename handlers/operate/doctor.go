@@ -322,9 +322,9 @@ type Queue struct {
 	Oldest   time.Time // when the first message that is not hidden was put there; zero without one
 }
 
-// CheckQueue checks a queue. Nothing but the function of a poison queue looks at the messages there,
-// and it leaves none: what stays may be a sign-up, or a vote, that nobody else knows of. On the other
-// queues no message stays for long without being taken, and hidden until it is done.
+// CheckQueue checks a queue. Nothing but the function of a poison queue looks at the messages
+// there, and it leaves none: what stays may be a sign-up, or a vote, that nobody else knows of. On
+// the other queues no message stays for long without being taken, and hidden until it is done.
 func CheckQueue(q Queue, now time.Time) Check {
 	part, found := "queue "+q.Name, fmt.Sprintf("%d messages", q.Messages)
 	poison := q.Name == submission.PoisonQueue || q.Name == request.DecisionsPoisonQueue

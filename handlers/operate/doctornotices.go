@@ -12,8 +12,8 @@ import (
 // setUpChannels says where the setting up of channels is described.
 const setUpChannels = "docs/deploy.md shows how to set it up."
 
-// CheckOutbox says whether notices to those who decide wait although they were tried. most is how many
-// entries of the outbox were asked for.
+// CheckOutbox says whether notices to those who decide wait although they were tried. most is how
+// many entries of the outbox were asked for.
 func CheckOutbox(entries []request.NoticeEntry, most int, now time.Time) Check {
 	const part = "notices"
 	tried, oldest := 0, now
@@ -93,8 +93,8 @@ func CheckTestMail(err error) Check {
 	return Broken.Check(part, said(failure), cure)
 }
 
-// CheckChannels says which channels get notices. The app has read their settings at its start, so they
-// are well-formed.
+// CheckChannels says which channels get notices. The app has read their settings at its start, so
+// they are well-formed.
 func CheckChannels(names []string) Check {
 	const part = "channels"
 	if len(names) == 0 {

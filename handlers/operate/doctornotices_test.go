@@ -33,8 +33,8 @@ func TestNoticesThatFailAreCounted(t *testing.T) {
 	}
 }
 
-// TestEveryFailureOfATestHasACure: whatever a channel answers, an admin reads what to do, and no code
-// that is for programs.
+// TestEveryFailureOfATestHasACure: whatever a channel answers, an admin reads what to do, and no
+// code that is for programs.
 func TestEveryFailureOfATestHasACure(t *testing.T) {
 	for _, code := range append(request.NoticeCodes(), problem.Internal) {
 		for _, err := range []error{

@@ -28,8 +28,8 @@ type Question struct {
 // Explanation is what would be decided, and why.
 type Explanation struct {
 	Submission submission.Submission `json:"submission"` // without the invite code
-	// Missing are the fields that the form requires and the question lacks. They are empty, so a row
-	// that uses them may decide differently on a real submission.
+	// Missing are the fields that the form requires and the question lacks. They are empty, so a
+	// row that uses them may decide differently on a real submission.
 	Missing []string `json:"missing"`
 	// Partitions are the partition keys whose rows count, the most specific first.
 	Partitions []string        `json:"partitions"`

@@ -554,8 +554,8 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestShowReadsEveryColumn writes the example of each column into a row of its own. What is understood
-// must not look as if it were read as nothing.
+// TestShowReadsEveryColumn writes the example of each column into a row of its own. What is
+// understood must not look as if it were read as nothing.
 func TestShowReadsEveryColumn(t *testing.T) {
 	for _, column := range policy.Columns() {
 		cells := []any{"Action", "review", column.Name, column.Example}

@@ -29,7 +29,8 @@ type Plan struct {
 	// NewErrors are the errors that lint finds in the changed rows and not in the present ones.
 	NewErrors []lint.Finding `json:"newErrors"`
 
-	// Progress, if set, is called by [Apply] with the number of changes that are done, from 0 to all.
+	// Progress, if set, is called by [Apply] with the number of changes that are done, from 0 to
+	// all.
 	Progress func(done, total int) `json:"-"`
 
 	before, outcome []policy.Raw // the whole table, before and after
@@ -197,9 +198,9 @@ type Applied struct {
 // interrupted.
 const readAgain = 20 * time.Second
 
-// Apply carries out a plan without conflicts, and without rows that the table can't hold. Rows of one partition change together, up to
-// [policy.MaxChanges] at a time. Every write requires that the row is as it was when the plan was
-// made.
+// Apply carries out a plan without conflicts, and without rows that the table can't hold. Rows of
+// one partition change together, up to [policy.MaxChanges] at a time. Every write requires that the
+// row is as it was when the plan was made.
 //
 // The order of the writes is such that at no moment, also after an interruption, the table invites
 // somebody that neither the rows before nor the planned ones invite on the same terms. Where no

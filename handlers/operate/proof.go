@@ -23,8 +23,8 @@ type Proof struct {
 	At  time.Time `json:"at,omitzero"`
 	// AskedAt is when policy last asked for the proof; zero if it has not.
 	AskedAt time.Time `json:"askedAt,omitzero"`
-	// CodeValidUntil is set while the request waits for a code that was mailed, and WaitsUntil while
-	// it waits and none was.
+	// CodeValidUntil is set while the request waits for a code that was mailed, and WaitsUntil
+	// while it waits and none was.
 	CodeValidUntil time.Time `json:"codeValidUntil,omitzero"`
 	WaitsUntil     time.Time `json:"waitsUntil,omitzero"`
 	// Tries counts the codes that were typed, also without need, and MostTries is how many can be.
@@ -62,7 +62,8 @@ type SentMail struct {
 	State request.MailState `json:"state"`
 	Means string            `json:"means"`
 	Code  string            `json:"code,omitempty"`
-	// Repeats is how often it was handed over again because the service said that it had not taken it.
+	// Repeats is how often it was handed over again because the service said that it had not taken
+	// it.
 	Repeats int `json:"repeats,omitempty"`
 }
 

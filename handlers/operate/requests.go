@@ -70,8 +70,9 @@ type RequestDetail struct {
 	Approval *request.Approval `json:"approval,omitempty"` // a person's; nil if there is none
 	RepeatOf submission.ID     `json:"repeatOf,omitempty"`
 	GuestID  string            `json:"guestId,omitempty"`
-	// Mails are those that the app has sent itself, the last of each kind. Owed is one that is still
-	// to be sent; nil if there is none. RemindAt is when the guest is reminded of the invitation.
+	// Mails are those that the app has sent itself, the last of each kind. Owed is one that is
+	// still to be sent; nil if there is none. RemindAt is when the guest is reminded of the
+	// invitation.
 	Mails    []SentMail `json:"mails"`
 	Owed     *OwedMail  `json:"owed,omitempty"`
 	RemindAt time.Time  `json:"remindAt,omitzero"`

@@ -108,8 +108,8 @@ func Show(rows []policy.Raw, partition, name string) (detail RowDetail, found bo
 	return detail, true
 }
 
-// reading returns what policy has read from a column: its field in the row, its rules of a review or its
-// terms.
+// reading returns what policy has read from a column: its field in the row, its rules of a review
+// or its terms.
 func reading(row policy.Row, column string) string {
 	if column == policy.SendInvitationColumn {
 		column = policy.InvitationMailColumn

@@ -21,8 +21,8 @@ type Voter struct {
 type Words struct{ Reason, Note string }
 
 // NewBallot returns the ballot of a person who has the request before them as it is. The error is
-// InvalidInput, with a text for the person: the request waits for nobody, or the words are too long or
-// are missing: a no needs some.
+// InvalidInput, with a text for the person: the request waits for nobody, or the words are too long
+// or are missing: a no needs some.
 func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time) (request.CastBallot, error) {
 	refuse := func(format string, args ...any) (request.CastBallot, error) {
 		text := fmt.Sprintf(format, args...)
@@ -76,7 +76,8 @@ type VotedRequests interface {
 // the app takes some seconds.
 const lookEvery = time.Second
 
-// looksInDoubt is how often it is looked again after a vote, of whatever person, that did not count.
+// looksInDoubt is how often it is looked again after a vote, of whatever person, that did not
+// count.
 const looksInDoubt = 2
 
 // ignoredEvents are the events of votes that do not count.
@@ -97,9 +98,9 @@ func NewWatch(ctx context.Context, requests VotedRequests, id submission.ID) (*W
 	return w, err
 }
 
-// Result waits until the worker has looked at the vote, or for so long at most: then it is VoteSent.
-// The worker names nobody in the event of a vote that does not count. So after one it looks again for
-// a moment: it may be about the vote of somebody else, and this one may count.
+// Result waits until the worker has looked at the vote, or for so long at most: then it is
+// VoteSent. The worker names nobody in the event of a vote that does not count. So after one it
+// looks again for a moment: it may be about the vote of somebody else, and this one may count.
 func (w *Watch) Result(ctx context.Context, vote request.Ballot, patience time.Duration) (VoteResult, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

@@ -13,8 +13,8 @@ import (
 const (
 	// maxKept is the size of the largest row that a Cache keeps, in bytes.
 	maxKept = 32 * 1024
-	// maxCached is about how many bytes all rows of a Cache take. A compiled condition takes four to
-	// eight thousand.
+	// maxCached is about how many bytes all rows of a Cache take. A compiled condition takes four
+	// to eight thousand.
 	maxCached      = 96 * 1024 * 1024
 	conditionBytes = 4 * 1024
 )

@@ -553,8 +553,8 @@ func readInviteCode(cell any, row *Row) *wrong {
 	return nil
 }
 
-// CodeHashOf returns the hash of the code that a cell of InviteCode asks for: the one written in the
-// cell, or that of the code in it.
+// CodeHashOf returns the hash of the code that a cell of InviteCode asks for: the one written in
+// the cell, or that of the code in it.
 func CodeHashOf(cell string) submission.CodeHash {
 	cell = strings.TrimSpace(cell)
 	if len(cell) > len(hashPrefix) && strings.EqualFold(cell[:len(hashPrefix)], hashPrefix) {

@@ -28,8 +28,8 @@ const (
 	// the condition is read, because counting at run time takes four times as long as running.
 	// Within it, no condition takes longer than some milliseconds.
 	MaxConditionCost = 20_000
-	// stepsPerUnit is how many steps of a matches() pattern are a unit: each may be at work for each
-	// character. CEL's model goes by the length of the pattern's text, and (.?){90} is short.
+	// stepsPerUnit is how many steps of a matches() pattern are a unit: each may be at work for
+	// each character. CEL's model goes by the length of the pattern's text, and (.?){90} is short.
 	stepsPerUnit = 20
 	// maxPattern is the most steps of a compiled matches() pattern, for whatever text.
 	maxPattern = 400

@@ -11,9 +11,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Decide returns what happens to the submission, and why. The order of rows does not matter, and
-// no argument is changed. usage must contain the counters of the rows that [Limited] lists. now
-// must be in the years 0 to 9999, the range of JSON.
+// Decide returns what happens to the submission, and why. The order of rows does not matter, and no
+// argument is changed. usage must contain the counters of the rows that [Limited] lists. now must
+// be in the years 0 to 9999, the range of JSON.
 //
 // The rules:
 //
@@ -39,9 +39,8 @@ import (
 //     never decides: it is Audited or Skipped. Its limits are ignored.
 //   - If no row decides, the Action is Review.
 //
-// Looked has the rows in the order in which they were tried; the rows after the deciding one
-// follow as Unneeded. It has at most 200 rows, fewer if the decision would exceed
-// [MaxDecisionBytes].
+// Looked has the rows in the order in which they were tried; the rows after the deciding one follow
+// as Unneeded. It has at most 200 rows, fewer if the decision would exceed [MaxDecisionBytes].
 //
 // Reason and every Why hold no personal data and may be logged; Partition and Name may not.
 func Decide(s submission.Submission, rows []Row, usage Usage, now time.Time) Decision {

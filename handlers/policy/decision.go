@@ -86,8 +86,8 @@ type Decision struct {
 	// Proof is that of the deciding row, also of one whose seats are all taken. It is the default
 	// for Deny, if no row decided, and if the row could not be understood or may not apply.
 	Proof Proof `json:"proof,omitempty"`
-	// ReviewRules are those of the deciding row. They are zero if it has none, if no row decided, if
-	// the row could not be understood or may not apply, and for Deny.
+	// ReviewRules are those of the deciding row. They are zero if it has none, if no row decided,
+	// if the row could not be understood or may not apply, and for Deny.
 	ReviewRules ReviewRules `json:"reviewRules,omitzero"`
 	Looked      []Look      `json:"looked"` // the rows in the order in which they were tried; never nil
 	// Unlisted counts the rows that did not fit into Looked. The deciding row is always in Looked.

@@ -30,9 +30,9 @@ const (
 	HoldsForMore DoubtKind = "holds for more" // it holds for domains that others can register
 )
 
-// Doubts returns what is doubtful about the row's condition, at most one of a kind. A condition that
-// it calls false never holds; there are others that it does not find. It knows in which form the
-// fields come from the form, and what the PartitionKey says of the address.
+// Doubts returns what is doubtful about the row's condition, at most one of a kind. A condition
+// that it calls false never holds; there are others that it does not find. It knows in which form
+// the fields come from the form, and what the PartitionKey says of the address.
 func Doubts(row Row) []Doubt {
 	c, err := sharedCompiler()
 	if err != nil || row.Condition.text == "" {

@@ -239,7 +239,8 @@ func fieldMayHave(field, part string, where int) bool {
 	return !edges && (field == "reason" || !strings.Contains(part, "  "))
 }
 
-// languageForms are the forms of language tags: aa for letters, Aa with a capital one, 9 for digits.
+// languageForms are the forms of language tags: aa for letters, Aa with a capital one, 9 for
+// digits.
 var languageForms = []string{
 	"aa", "aaa", "aa-AA", "aaa-AA", "aa-999", "aaa-999", "aa-Aaaa", "aaa-Aaaa", "aa-Aaaa-AA", "aaa-Aaaa-AA", "aa-Aaaa-999", "aaa-Aaaa-999",
 }

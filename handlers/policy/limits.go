@@ -92,7 +92,8 @@ func Limited(rows []Row, s submission.Submission) []RowKey {
 const MaxRows = 1000
 
 // MaxChanges is the most rows in a transaction of Table Storage, which changes all or none.
-// MaxChangeBytes limits their size as JSON; the rest of the service's 4 MiB is for what is around it.
+// MaxChangeBytes limits their size as JSON; the rest of the service's 4 MiB is for what is around
+// it.
 const (
 	MaxChanges     = 100
 	MaxChangeBytes = 3_500_000

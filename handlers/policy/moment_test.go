@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMomentsThatSpreadsheetsWrite checks that a table's cell in such a form is a fault with words of
-// its own.
+// TestMomentsThatSpreadsheetsWrite checks that a table's cell in such a form is a fault with words
+// of its own.
 func TestMomentsThatSpreadsheetsWrite(t *testing.T) {
 	for cell, want := range map[string]string{
 		"05/01/2026":       "is a date whose day and month can't be told apart",

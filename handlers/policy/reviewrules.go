@@ -70,8 +70,8 @@ func (r Row) Rules() ReviewRules {
 	return rules.Clone()
 }
 
-// Withdrawn returns why nobody may be let in by the row as it is now, whatever a person says, as the
-// rest of a sentence that begins with "the row"; "" if a person may.
+// Withdrawn returns why nobody may be let in by the row as it is now, whatever a person says, as
+// the rest of a sentence that begins with "the row"; "" if a person may.
 func (r Row) Withdrawn(now time.Time) string {
 	switch idle := r.idle(now); {
 	case r.Disabled():

@@ -68,8 +68,8 @@ func CellBytes(column string, value any) int {
 	return size + 8
 }
 
-// Unstorable returns what a table can't hold of a row, the keys first, then by column. Such a row can
-// be in a file only, so the faults are not among those of [Parse].
+// Unstorable returns what a table can't hold of a row, the keys first, then by column. Such a row
+// can be in a file only, so the faults are not among those of [Parse].
 func Unstorable(raw Raw) []Fault {
 	var faults []Fault
 	add := func(column, problem, advice string) { faults = append(faults, Fault{column, problem, advice}) }

@@ -31,8 +31,8 @@ type Failures struct {
 	Since     time.Time `json:"since,omitzero"`      // when the first of them failed
 	Accepted  int       `json:"accepted,omitempty"`  // [Gate.Accepted] at that time
 	Unlucky   int       `json:"unlucky,omitempty"`   // since OthersAccepted guests were accepted
-	// Looks counts the questions about a known guest that failed since one was answered. They do not
-	// count as attempts.
+	// Looks counts the questions about a known guest that failed since one was answered. They do
+	// not count as attempts.
 	Looks int `json:"looks,omitempty"`
 	// Last is what the directory said last, with its id of the call. No personal data.
 	Last string `json:"last,omitempty"`

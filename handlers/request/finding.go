@@ -50,21 +50,21 @@ type Finding struct {
 // Finder finds requests for people, the newest first. Errors are *problem.Error:
 // StorageUnavailable.
 type Finder interface {
-	// FindBefore returns at most limit of the requests that are wanted and whose ids come before the
-	// place: "" for now, else a Next. The work of one call is bounded, however many requests there
-	// are, so it may find none and have a Next.
+	// FindBefore returns at most limit of the requests that are wanted and whose ids come before
+	// the place: "" for now, else a Next. The work of one call is bounded, however many requests
+	// there are, so it may find none and have a Next.
 	FindBefore(ctx context.Context, wanted Wanted, before submission.ID, now time.Time, limit int) (Finding, error)
-	// Referred returns the ids that have the reference, of requests that can't be read, too. It reads
-	// the requests of one second.
+	// Referred returns the ids that have the reference, of requests that can't be read, too. It
+	// reads the requests of one second.
 	Referred(ctx context.Context, reference submission.Reference) ([]submission.ID, error)
 }
 
-// placeLength is how much of an id a place has: the time, and so much of the random part that no two
-// requests share it.
+// placeLength is how much of an id a place has: the time, and so much of the random part that no
+// two requests share it.
 const placeLength = 16
 
-// PlaceOf returns the place before the request in a list whose newest requests come first. It is not
-// the id: an id is the key to the partner's status page, and a place stands in addresses.
+// PlaceOf returns the place before the request in a list whose newest requests come first. It is
+// not the id: an id is the key to the partner's status page, and a place stands in addresses.
 func PlaceOf(id submission.ID) submission.ID {
 	const unsigned = 34 // characters of an id without a signature
 	text := string(id)

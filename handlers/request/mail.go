@@ -44,8 +44,8 @@ func NewMailID(id submission.ID, kind MailKind, ordinal int) MailID {
 	return MailID(version8(sum[:16]))
 }
 
-// version8 returns the 16 bytes as a UUID of version 8, made as the program likes: RFC 9562, section
-// 5.8. It changes them.
+// version8 returns the 16 bytes as a UUID of version 8, made as the program likes: RFC 9562,
+// section 5.8. It changes them.
 func version8(uuid []byte) string {
 	uuid[6] = uuid[6]&0x0f | 0x80
 	uuid[8] = uuid[8]&0x3f | 0x80

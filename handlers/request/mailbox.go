@@ -13,8 +13,8 @@ const (
 	CodesPerDay    = 4
 )
 
-// MostWishes is how many mails of invitations a mailbox gets within [MailboxesKept] because somebody
-// asks for them on status pages, whichever requests they are for.
+// MostWishes is how many mails of invitations a mailbox gets within [MailboxesKept] because
+// somebody asks for them on status pages, whichever requests they are for.
 const MostWishes = 5
 
 // codeRests are the least times between a code and the next, by how many the mailbox has had within
@@ -22,9 +22,9 @@ const MostWishes = 5
 var codeRests = [CodesPerDay + 1]time.Duration{0, 2 * time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour}
 
 const (
-	// StoppedFor is how long a mailbox gets no code after somebody has said that it was not them. Who
-	// holds the link may be the stranger, who could keep codes from a mailbox for as long by asking
-	// for them.
+	// StoppedFor is how long a mailbox gets no code after somebody has said that it was not them.
+	// Who holds the link may be the stranger, who could keep codes from a mailbox for as long by
+	// asking for them.
 	StoppedFor = 24 * time.Hour
 	// SuppressedFor is how long a mailbox gets no mail after the mail service has said that it
 	// leaves the address alone: each further attempt prolongs that.
@@ -42,8 +42,8 @@ type Mailbox struct {
 	// was not.
 	Mailed [OwnMailsPerDay]time.Time
 	Codes  [CodesPerDay]time.Time
-	// Wished are the times of the last wishes on status pages for another mail of an invitation that
-	// were granted, the latest first.
+	// Wished are the times of the last wishes on status pages for another mail of an invitation
+	// that were granted, the latest first.
 	Wished [MostWishes]time.Time
 	// ProvedAt is when somebody last proved to own the mailbox.
 	ProvedAt time.Time
@@ -98,8 +98,8 @@ func (m Mailbox) BeforeMail(kind MailKind, now time.Time) (wait time.Duration, r
 	return wait, n == CodesPerDay || wait > codeRests[CodesPerDay-1] || within(m.StoppedAt, now, StoppedFor)
 }
 
-// RestsUntil returns until when the mailbox gets no mail of the kind unless a person asks for it, the
-// zero time if it may get one.
+// RestsUntil returns until when the mailbox gets no mail of the kind unless a person asks for it,
+// the zero time if it may get one.
 func (m Mailbox) RestsUntil(kind MailKind, now time.Time) time.Time {
 	wait, _ := m.BeforeMail(kind, now)
 	if kind == CodeMail && within(m.StoppedAt, now, StoppedFor) {
@@ -160,8 +160,8 @@ func (m Mailbox) Uncounted(kind MailKind) Mailbox {
 	return m
 }
 
-// Without returns the mailbox without the mail that was counted at the time, and which certainly was
-// not sent. If it does not count, nothing changes.
+// Without returns the mailbox without the mail that was counted at the time, and which certainly
+// was not sent. If it does not count, nothing changes.
 func (m Mailbox) Without(kind MailKind, at time.Time) Mailbox {
 	remove := func(times []time.Time) {
 		i := slices.IndexFunc(times, at.Truncate(Tick).Equal)

@@ -21,7 +21,8 @@ type SentMail struct {
 	Code  string    `json:"code,omitempty"` // of a failure; no personal data
 	// LookAt is when the service is asked what became of the mail; zero if it is not any more.
 	LookAt time.Time `json:"lookAt,omitzero"`
-	// Repeats is how often it was handed over again because the service said that it had not taken it.
+	// Repeats is how often it was handed over again because the service said that it had not taken
+	// it.
 	Repeats int `json:"repeats,omitempty"`
 	// Guest is the object id of the guest whose invitation an InvitationMail is about; empty in
 	// records of older versions.
@@ -165,8 +166,8 @@ func (q MailQuota) Codes() MailQuota {
 	return MailQuota{PerMinute: max(1, q.PerMinute/codesOf), PerHour: max(1, q.PerHour/codesOf)}
 }
 
-// Notices returns how many mails there may be already when one with a notice follows: the rest is for
-// mails to partners, who wait for them.
+// Notices returns how many mails there may be already when one with a notice follows: the rest is
+// for mails to partners, who wait for them.
 func (q MailQuota) Notices() MailQuota { return q.Codes() }
 
 // MailStore keeps what is shared about the app's own mails. Errors are *problem.Error: Conflict
@@ -181,9 +182,9 @@ type MailStore interface {
 	MarkProved(ctx context.Context, address submission.Address, at time.Time) error
 	// DropMailbox forgets the mailbox.
 	DropMailbox(ctx context.Context, address submission.Address) error
-	// ForgetMailboxes looks at a bounded part of the mailboxes from the place on, at most limit, and
-	// removes those that were written last before the time. One that changes meanwhile stays. It
-	// returns where the rest begins, and whether there is none.
+	// ForgetMailboxes looks at a bounded part of the mailboxes from the place on, at most limit,
+	// and removes those that were written last before the time. One that changes meanwhile stays.
+	// It returns where the rest begins, and whether there is none.
 	ForgetMailboxes(ctx context.Context, before time.Time, from Cursor, limit int) (next Cursor, last bool, err error)
 	// MailGate returns the gate of mails as last saved; the zero MailGate if none was.
 	MailGate(ctx context.Context) (MailGate, error)

@@ -59,8 +59,8 @@ type Notice struct {
 
 // Channel tells people who watch a place that the tenant's admin has set up: a Teams channel, a
 // webhook, a topic. Several instances may call it at once. It makes one attempt for each call, and
-// repeats nothing by itself. Its errors are *problem.Error with one of the codes below; none repeats
-// an address, a key or what the receiver says in words.
+// repeats nothing by itself. Its errors are *problem.Error with one of the codes below; none
+// repeats an address, a key or what the receiver says in words.
 type Channel interface {
 	// Name is "teams", "webhook" or "eventgrid".
 	Name() string
@@ -83,9 +83,9 @@ const (
 	NoticeUnreached problem.Code = "notice-unreached"
 	// NoticeRefused: the receiver does not take this notice, and will not take it later.
 	NoticeRefused problem.Code = "notice-refused"
-	// NoticeForbidden: the app may not send there, the place is gone, or the setting leads nowhere, or
-	// to a redirect or an address that is not called. Every notice fails until an admin has changed
-	// that.
+	// NoticeForbidden: the app may not send there, the place is gone, or the setting leads nowhere,
+	// or to a redirect or an address that is not called. Every notice fails until an admin has
+	// changed that.
 	NoticeForbidden problem.Code = "notice-forbidden"
 )
 

@@ -92,22 +92,23 @@ func (p *NoticeProgress) Spare(recipient string) {
 	p.Spared = append(slices.Clone(p.Spared), recipient)
 }
 
-// Notices is the outbox of notices to those who decide. An entry is put before its request is saved,
-// and removed once everybody was told, so that it is there as long as there is something to do.
-// Errors are *problem.Error: NotFound and Conflict where said below, else StorageUnavailable. Every
-// implementation passes the suite of package storetest.
+// Notices is the outbox of notices to those who decide. An entry is put before its request is
+// saved, and removed once everybody was told, so that it is there as long as there is something to
+// do. Errors are *problem.Error: NotFound and Conflict where said below, else StorageUnavailable.
+// Every implementation passes the suite of package storetest.
 type Notices interface {
 	// PutNotices adds the entries, all or none. To put the same entries again changes nothing.
 	PutNotices(ctx context.Context, entries []NoticeEntry) error
 	// Notice returns the entry about that notice with the mark. NotFound if there is none.
 	Notice(ctx context.Context, id NoticeID, mark string) (NoticeEntry, error)
-	// DueNotices returns at most limit entries whose time is not after now, the longest due first. An
-	// entry that can't be read is left out.
+	// DueNotices returns at most limit entries whose time is not after now, the longest due first.
+	// An entry that can't be read is left out.
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]NoticeEntry, error)
 	// SaveNotice replaces the entry and returns it with its new Version. Conflict if it no longer
 	// has entry.Version, or is gone.
 	SaveNotice(ctx context.Context, entry NoticeEntry) (NoticeEntry, error)
-	// RemoveNotice removes the entry. Conflict if it no longer has entry.Version; nil if it is gone.
+	// RemoveNotice removes the entry. Conflict if it no longer has entry.Version; nil if it is
+	// gone.
 	RemoveNotice(ctx context.Context, entry NoticeEntry) error
 }
 
@@ -175,8 +176,8 @@ type timedNotice struct {
 	at   time.Time
 }
 
-// timedNotices returns the notices about the present stage that only time brings about, in the order
-// of their times. None follows within a day before the last.
+// timedNotices returns the notices about the present stage that only time brings about, in the
+// order of their times. None follows within a day before the last.
 func (v Reviewing) timedNotices() []timedNotice {
 	all := []timedNotice{{AskedNotice, v.Since}}
 	remind, last := v.Since.Add(reminderAfter), time.Time{}
@@ -242,8 +243,8 @@ func (r Request) NoticesToPut(now time.Time, kinds []NoticeKind) (all []PutNotic
 // NewMark stands for the mark of an entry that is still to be put.
 const NewMark = "new"
 
-// PlanNotices notes when time next brings a notice of the kinds about the present stage of a request
-// in Review about.
+// PlanNotices notes when time next brings a notice of the kinds about the present stage of a
+// request in Review about.
 func (c *Change) PlanNotices(kinds []NoticeKind) {
 	v := *c.Request.Reviewing
 	v.NextNotice = time.Time{}
@@ -286,9 +287,9 @@ func (r Request) Holds(e NoticeEntry, now time.Time) bool {
 	return !waits
 }
 
-// NoticeDeciders returns the ids of the users and groups who are told of the notice: those who decide
-// at its stage, or, for one of the kind escalated, those who were added. None means the reviewers of
-// the app.
+// NoticeDeciders returns the ids of the users and groups who are told of the notice: those who
+// decide at its stage, or, for one of the kind escalated, those who were added. None means the
+// reviewers of the app.
 func (r Request) NoticeDeciders(e NoticeEntry) []string {
 	if r.Reviewing == nil {
 		return nil

@@ -37,15 +37,16 @@ type Proof struct {
 	Wanted time.Time `json:"wanted,omitzero"`
 	// Epoch counts how often it has. Each time has a code of its own.
 	Epoch int `json:"epoch,omitempty"`
-	// Until is when the code stops to be valid, or, before one was mailed, until when that is tried.
+	// Until is when the code stops to be valid, or, before one was mailed, until when that is
+	// tried.
 	Until time.Time `json:"until,omitzero"`
 	// Mailed says that the code was mailed, as far as anybody knows. Without that no code is taken.
 	Mailed bool `json:"mailed,omitempty"`
 	// Trouble says that no code could be mailed because of the mail service, and not because of the
 	// mailbox.
 	Trouble bool `json:"trouble,omitempty"`
-	// Tries counts the codes that were typed, also those for a request that waits for none, since it
-	// was received or a person took it up again.
+	// Tries counts the codes that were typed, also those for a request that waits for none, since
+	// it was received or a person took it up again.
 	Tries int `json:"tries,omitempty"`
 	// At is when the mailbox was proved; zero if it was not.
 	At time.Time `json:"at,omitzero"`

@@ -25,7 +25,8 @@ func proofRequest(t testing.TB, address string) Request {
 	}
 }
 
-// TestDigitsOfCodesAreEvenlySpread: each digit comes up about as often as the others, at each place.
+// TestDigitsOfCodesAreEvenlySpread: each digit comes up about as often as the others, at each
+// place.
 func TestDigitsOfCodesAreEvenlySpread(t *testing.T) {
 	const codes = 40_000
 	var counts [submission.ProofCodeLength][10]int
@@ -135,8 +136,8 @@ func TestTryCode(t *testing.T) {
 	}
 }
 
-// TestProofKeepsCountOfCodes: the page shows the count, and must not tell by it that policy has asked
-// for a proof.
+// TestProofKeepsCountOfCodes: the page shows the count, and must not tell by it that policy has
+// asked for a proof.
 func TestProofKeepsCountOfCodes(t *testing.T) {
 	r := proofRequest(t, "ana@contoso.com")
 	r.State, r.Proof = Received, Proof{Tries: 2}

@@ -70,8 +70,8 @@ type Request struct {
 	Owed Owed
 	// RemindAt is when the guest is reminded of the invitation; zero if not.
 	RemindAt time.Time
-	// Resend asks for the mail with the code, or else that of the invitation, to be sent again; zero
-	// when nobody asks, or it is done.
+	// Resend asks for the mail with the code, or else that of the invitation, to be sent again;
+	// zero when nobody asks, or it is done.
 	Resend Instruction
 	// MailAsked is when the partner last asked for that; zero if never.
 	MailAsked time.Time

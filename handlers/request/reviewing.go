@@ -71,8 +71,8 @@ type Reviewing struct {
 	// zero if it has none. ListAgain says that the entry must be written anew: others decide.
 	Listed    time.Time `json:"listed,omitzero"`
 	ListAgain bool      `json:"listAgain,omitempty"`
-	// Put are the notices about this review that were put into the outbox, so that none is put twice,
-	// and NextNotice is when time brings the next one about; zero for never.
+	// Put are the notices about this review that were put into the outbox, so that none is put
+	// twice, and NextNotice is when time brings the next one about; zero for never.
 	Put        []PutNotice `json:"put,omitempty"`
 	NextNotice time.Time   `json:"nextNotice,omitzero"`
 	// Expired says that nobody has decided in time.
@@ -87,8 +87,8 @@ const (
 )
 
 // Mark names what a person sees who decides: a vote on a request that has another mark by now does
-// not count. It is "" for a request that waits for nobody. It changes with each return to Review and
-// with each stage.
+// not count. It is "" for a request that waits for nobody. It changes with each return to Review
+// and with each stage.
 func (r Request) Mark() string {
 	if r.State != Review || r.Reviewing == nil {
 		return ""
@@ -246,8 +246,8 @@ type WaitingReview struct {
 }
 
 // Reviews is the index of the requests that wait for people, so that nobody has to search all
-// requests for them. An entry is written before its request, and removed after it; the worker and the
-// sweep mend what was interrupted. Errors are *problem.Error: StorageUnavailable. Every
+// requests for them. An entry is written before its request, and removed after it; the worker and
+// the sweep mend what was interrupted. Errors are *problem.Error: StorageUnavailable. Every
 // implementation passes the suite of package storetest.
 type Reviews interface {
 	// ListReview writes the entry, in place of an earlier one of its request.

@@ -19,8 +19,8 @@ type ReviewRow struct {
 	// Rules say who decides and by when: those of Row, and those that were read last if it is gone
 	// or withdrawn.
 	Rules policy.ReviewRules
-	// Withdrawn says why nobody can be let in by the row, as the rest of a sentence that begins with
-	// "the row"; "" if a person can let the partner in.
+	// Withdrawn says why nobody can be let in by the row, as the rest of a sentence that begins
+	// with "the row"; "" if a person can let the partner in.
 	Withdrawn string
 }
 

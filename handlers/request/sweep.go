@@ -172,8 +172,8 @@ func (t Tally) CountOverdue(b Brief) Tally {
 	return t
 }
 
-// CountMails returns the tally with one request more that waits for a proof or is owed a mail, if it
-// does or is.
+// CountMails returns the tally with one request more that waits for a proof or is owed a mail, if
+// it does or is.
 func (t Tally) CountMails(b Brief) Tally {
 	if b.State == Proving {
 		t.Proving++

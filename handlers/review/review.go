@@ -145,8 +145,8 @@ func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request
 
 // Resend lets the app send a mail again. That is the mail with the code, which stays the same, as
 // long as the request waits for it. Later it is the mail of the invitation, if the guest is still
-// pending; the directory's is sent as soon as the time since the last one and the pace allow. A mail
-// of the app's own goes out whatever the mailbox has had. The history says what came of it.
+// pending; the directory's is sent as soon as the time since the last one and the pace allow. A
+// mail of the app's own goes out whatever the mailbox has had. The history says what came of it.
 func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
 	from := []request.State{request.Proving, request.Done, request.Failed}
 	return v.change(ctx, id, "have its mail sent again", from, func(c *request.Change) error {

@@ -299,8 +299,8 @@ func TestRetryGoesOnWhereRequestFailed(t *testing.T) {
 	}
 }
 
-// TestRetryLetsCodesBeTypedAnew: a request that failed before a code could be mailed may have had all
-// its tries.
+// TestRetryLetsCodesBeTypedAnew: a request that failed before a code could be mailed may have had
+// all its tries.
 func TestRetryLetsCodesBeTypedAnew(t *testing.T) {
 	o := newOffice(t, request.Failed, func(r *request.Request) {
 		r.Proof = request.Proof{Wanted: start, Epoch: 1, Tries: request.MaxProofTries}

@@ -75,8 +75,8 @@ func ReadPages(getenv func(string) string, parts ...func(*Reader)) (Settings, er
 	return read(getenv, false, parts)
 }
 
-// ReadParts lets each of parts read settings of its own, and reads nothing else. The error names every
-// fault that a part found.
+// ReadParts lets each of parts read settings of its own, and reads nothing else. The error names
+// every fault that a part found.
 func ReadParts(getenv func(string) string, parts ...func(*Reader)) error {
 	r := &Reader{getenv: getenv}
 	for _, read := range parts {
@@ -261,8 +261,8 @@ func (s *Settings) readMail(r *Reader, sendsMails bool) {
 	}
 }
 
-// The limits that Azure Communication Services has at first, per subscription: for a domain of one's
-// own, and for one that Azure manages
+// The limits that Azure Communication Services has at first, per subscription: for a domain of
+// one's own, and for one that Azure manages
 // (https://learn.microsoft.com/azure/communication-services/concepts/service-limits).
 const (
 	ownPerMinute, ownPerHour         = 30, 100

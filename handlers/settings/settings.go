@@ -92,8 +92,8 @@ const (
 // NoNotices has no notices mailed.
 const NoNotices = "none"
 
-// NoticeKinds returns the kinds of notices that can be mailed; see request.NoticeKinds, which a test
-// compares.
+// NoticeKinds returns the kinds of notices that can be mailed; see request.NoticeKinds, which a
+// test compares.
 func NoticeKinds() []string {
 	return []string{"asked", "reminder", "escalated", "last-day", "decided", "expired"}
 }

@@ -137,8 +137,8 @@ func checkEnding(domain string) string {
 	return ""
 }
 
-// isReserved reports whether no mailbox can ever have the top-level domain: RFC 6761, 6762, 7686 and
-// 9476, ICANN's reservation of internal, and RFC 3172.
+// isReserved reports whether no mailbox can ever have the top-level domain: RFC 6761, 6762, 7686
+// and 9476, ICANN's reservation of internal, and RFC 3172.
 func isReserved(topLevel string) bool {
 	switch topLevel {
 	case "alt", "arpa", "example", "internal", "invalid", "local", "localhost", "onion", "test":
@@ -171,8 +171,8 @@ func (a Address) Doubt() Doubt {
 }
 
 // isKindOfName reports whether the first label of a public suffix says what names are for below it,
-// and not who registers them. Nobody has a mailbox at co.uk; there are mailboxes at nic.in, mil.no and
-// gov.mt.
+// and not who registers them. Nobody has a mailbox at co.uk; there are mailboxes at nic.in, mil.no
+// and gov.mt.
 func isKindOfName(suffix string) bool {
 	first, _, _ := strings.Cut(suffix, ".")
 	switch first {

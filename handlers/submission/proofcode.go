@@ -48,9 +48,9 @@ func ValidProofCode(code string) bool {
 	return len(code) == ProofCodeLength && !slices.ContainsFunc([]byte(code), func(c byte) bool { return c < '0' || c > '9' })
 }
 
-// digitValue returns the value of a decimal digit of any script. Unicode assigns the ten digits of a
-// script one after the other from zero (The Unicode Standard, section 4.6), so every range of them
-// holds whole scripts.
+// digitValue returns the value of a decimal digit of any script. Unicode assigns the ten digits of
+// a script one after the other from zero (The Unicode Standard, section 4.6), so every range of
+// them holds whole scripts.
 func digitValue(r rune) (value byte, isDigit bool) {
 	if !unicode.IsDigit(r) {
 		return 0, false

@@ -58,8 +58,8 @@ func grouped(text string) string {
 	return strings.Join(groups, "-")
 }
 
-// ParseReference reads a reference as people type it: in small letters or full width, with or without
-// dashes and spaces. The error is problem.InvalidInput.
+// ParseReference reads a reference as people type it: in small letters or full width, with or
+// without dashes and spaces. The error is problem.InvalidInput.
 func ParseReference(text string) (Reference, error) {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Po) || r == '\u2212' || ignorable(r) {
@@ -73,8 +73,8 @@ func ParseReference(text string) (Reference, error) {
 	return Reference(grouped(plain)), nil
 }
 
-// Issued returns the second at which the id of the reference was issued, in UTC. A made-up reference
-// can say any time.
+// Issued returns the second at which the id of the reference was issued, in UTC. A made-up
+// reference can say any time.
 func (r Reference) Issued() time.Time {
 	number := uint64(0)
 	for _, c := range []byte(strings.ReplaceAll(string(r), "-", "")) {

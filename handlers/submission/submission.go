@@ -41,8 +41,8 @@ type Submission struct {
 	Country string `json:"country,omitempty"`
 	// Reason is why access is needed, in the partner's words. Lines are separated by "\n".
 	Reason string `json:"reason,omitempty"`
-	// Language is the BCP 47 tag of the language that the partner chose or the browser asked for, or
-	// "".
+	// Language is the BCP 47 tag of the language that the partner chose or the browser asked for,
+	// or "".
 	Language string `json:"language,omitempty"`
 	// InviteCode is the hash of the partner's invite code, or "". The code itself is not kept.
 	InviteCode CodeHash `json:"inviteCode,omitempty"`

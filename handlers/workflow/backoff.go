@@ -21,13 +21,13 @@ var (
 	troubled = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 	// redeeming is for the redeem URL of a guest: each attempt counts as an invitation.
 	redeeming = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour}
-	// failingMails is for a mail service that takes no mails, while one after another tries it. Each
-	// may ask the directory for a redeem URL, which counts as an invitation.
+	// failingMails is for a mail service that takes no mails, while one after another tries it.
+	// Each may ask the directory for a redeem URL, which counts as an invitation.
 	failingMails = schedule{
 		time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute, time.Hour,
 	}
-	// repeatingMail is for a mail that the mail service says it has not taken, although it may have:
-	// at once after the lease, then so that few mails outlast an outage of hours.
+	// repeatingMail is for a mail that the mail service says it has not taken, although it may
+	// have: at once after the lease, then so that few mails outlast an outage of hours.
 	repeatingMail = schedule{0, time.Hour, 2 * time.Hour}
 	// alone is for a request that meets what should concern the whole tenant, as long as no other
 	// does, and for questions about a known guest when it does.

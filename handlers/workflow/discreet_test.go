@@ -146,8 +146,8 @@ func TestDiscreetPageIsSameForEveryOutcomeBeforeProof(t *testing.T) {
 	}
 }
 
-// discreetPage returns what shows every form of the status page of a request, without its id, its reference and
-// the time.
+// discreetPage returns what shows every form of the status page of a request, without its id, its
+// reference and the time.
 func (w *mailWorld) discreetPage() func(id submission.ID) []string {
 	w.t.Helper()
 	guards := must(guard.New(guard.Config{FormKeys: []string{"5CqS0TQ0gfnLOyUg7m4Zt3iVb8rXw1Pa"}, FormLifetime: 12 * time.Hour}, w.clock, w.random))(w.t)

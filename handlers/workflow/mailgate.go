@@ -27,8 +27,8 @@ const (
 	longestMailPause = time.Hour
 	// mailProbe is how long a mail service is left alone at least that does not let the app send.
 	mailProbe = 15 * time.Minute
-	// mailsStopAfter is how many mails in a row have tried the service in vain, in more than half an
-	// hour, when the log says that mails have stopped.
+	// mailsStopAfter is how many mails in a row have tried the service in vain, in more than half
+	// an hour, when the log says that mails have stopped.
 	mailsStopAfter = 5
 	// probeTakes is for how long a mail that tries a failing service keeps others from it. It is
 	// longer than any call.
@@ -107,8 +107,8 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 // mailsFail reports whether the service takes no mails, as far as is known.
 func mailsFail(g request.MailGate) bool { return g.Failures > 0 || g.Cause != "" }
 
-// forgetSmallest removes a domain that has had the fewest codes, other than the one that is named, if
-// there are more than the gate has room for.
+// forgetSmallest removes a domain that has had the fewest codes, other than the one that is named,
+// if there are more than the gate has room for.
 func forgetSmallest(domains map[string]int, except string) {
 	if len(domains) <= mostDomains {
 		return
@@ -152,8 +152,8 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 // minutesAhead is how far ahead another clock may be.
 const minutesAhead = int64(clockError / time.Minute)
 
-// hourOf returns the hour in which the minute counts: that of the gate if it has just begun by another
-// clock.
+// hourOf returns the hour in which the minute counts: that of the gate if it has just begun by
+// another clock.
 func hourOf(g request.MailGate, minute int64) int64 {
 	if g.Hour == (minute+minutesAhead)/60 {
 		return g.Hour
@@ -191,8 +191,8 @@ func mailsHeldFor(g request.MailGate, now time.Time) time.Duration {
 }
 
 // holdMails returns the gate after the service has not taken the mail. It is left alone longer each
-// time that a mail has tried it in vain. That a mail had no usable answer may be its own trouble, so
-// that takes a second request to say the same.
+// time that a mail has tried it in vain. That a mail had no usable answer may be its own trouble,
+// so that takes a second request to say the same.
 func holdMails(g request.MailGate, now time.Time, mail mailBooking, failure *problem.Error) request.MailGate {
 	if failure.Code == request.MailUnavailable && !mailsFail(g) && (g.Witness == "" || g.Witness == mail.request) {
 		g.Witness = mail.request

@@ -14,8 +14,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// TestMailGateKeepsQuota asks for mails at any times, by clocks that are up to a minute apart. A mail
-// may be sent up to a minute after it was counted.
+// TestMailGateKeepsQuota asks for mails at any times, by clocks that are up to a minute apart. A
+// mail may be sent up to a minute after it was counted.
 func TestMailGateKeepsQuota(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		quota := request.MailQuota{

@@ -39,7 +39,8 @@ const (
 	longestMailLease = 10 * time.Minute
 	// longestMailCall is the longest time between the intent of a mail and the end of its call.
 	longestMailCall = 2 * time.Minute
-	// turnLasts is how long after its turn at the gate of mails the intent of a mail may be written.
+	// turnLasts is how long after its turn at the gate of mails the intent of a mail may be
+	// written.
 	turnLasts = 10 * time.Second
 	// believedDenials is how often the service is believed that it has not taken a mail. After that
 	// each counts for the mailbox: it may take every one and deny it.
@@ -134,8 +135,8 @@ func (j *job) sendMail(ctx context.Context, e errand) (mailOutcome, error) {
 	return j.mailNotTaken(ctx, e, booked, before, mailbox, problem.From(err))
 }
 
-// beginMail counts the mail for the mailbox and stores its intent. After an error nothing is sent, so
-// it does not count.
+// beginMail counts the mail for the mailbox and stores its intent. After an error nothing is sent,
+// so it does not count.
 func (j *job) beginMail(ctx context.Context, e errand, mailbox request.Mailbox) (request.Mailbox, error) {
 	began := j.config.Now()
 	counted, err := j.saveMailbox(ctx, mailbox.Counted(e.kind, began))
@@ -262,8 +263,8 @@ func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking,
 	return booked, mailOutcome{wait: turn.wait, trouble: turn.trouble, what: "mail-held", why: turn.why}, nil
 }
 
-// bookTurn asks the gate of mails for a turn for the mail, as of now. failing says that the gate knew
-// of failures, so that it has to be told what came of the mail.
+// bookTurn asks the gate of mails for a turn for the mail, as of now. failing says that the gate
+// knew of failures, so that it has to be told what came of the mail.
 func (w *Worker) bookTurn(ctx context.Context, booked *mailBooking) (turn mailTurn, failing bool, err error) {
 	before, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		booked.at = w.config.Now()
@@ -276,8 +277,8 @@ func (w *Worker) bookTurn(ctx context.Context, booked *mailBooking) (turn mailTu
 }
 
 // unbookMail gives the turn at the gate of mails back of a mail that certainly was not sent: it may
-// be tried again and again, and must not use up the turns of others. A turn that can't be given back
-// counts for an hour.
+// be tried again and again, and must not use up the turns of others. A turn that can't be given
+// back counts for an hour.
 func (w *Worker) unbookMail(ctx context.Context, booked mailBooking) {
 	_, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
 		return unbookMail(g, booked)
@@ -348,8 +349,8 @@ func (j *job) mailNotTaken(
 }
 
 // tellMailGate tells the gate of mails what the service has answered, nil if it has taken a mail.
-// Only the call that finds out that the app may not send, or that too many mails in a row have tried
-// the service in vain, writes the line that alerts look for.
+// Only the call that finds out that the app may not send, or that too many mails in a row have
+// tried the service in vain, writes the line that alerts look for.
 func (j *job) tellMailGate(ctx context.Context, booked mailBooking, failure *problem.Error) error {
 	return j.Worker.tellMailGate(ctx, j.log, booked, failure)
 }
@@ -396,8 +397,8 @@ func (j *job) saveMailbox(ctx context.Context, mailbox request.Mailbox) (request
 	return saved, nil
 }
 
-// recordWait records why a mail waits. Reasons may take turns for days, so only the first ones are in
-// the history; the request says which is the last.
+// recordWait records why a mail waits. Reasons may take turns for days, so only the first ones are
+// in the history; the request says which is the last.
 func (j *job) recordWait(outcome mailOutcome) {
 	if j.Request.Attempt < waitsTold {
 		j.Record(outcome.what, outcome.why)
@@ -454,8 +455,8 @@ func (j *job) lookAtMails(ctx context.Context) error {
 	return nil
 }
 
-// noteHeard writes down what the service says of a mail. If it leaves the mailbox alone, the mailbox
-// gets no mails for a while: another attempt would prolong that.
+// noteHeard writes down what the service says of a mail. If it leaves the mailbox alone, the
+// mailbox gets no mails for a while: another attempt would prolong that.
 func (j *job) noteHeard(ctx context.Context, m request.SentMail, status request.MailStatus) error {
 	j.noteStatus(m, status)
 	if status.State != request.MailSuppressed {

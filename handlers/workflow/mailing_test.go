@@ -79,7 +79,8 @@ func TestLeaseOfMailFollowsLeaseOfInvitation(t *testing.T) {
 }
 
 // TestWishKeepsMailAboutDenial: a guest was invited and shut out, a person denies the request, and
-// the partner, who does not know, asks for the invitation again before the mail about that has gone.
+// the partner, who does not know, asks for the invitation again before the mail about that has
+// gone.
 func TestWishKeepsMailAboutDenial(t *testing.T) {
 	w := newMailWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)

@@ -56,8 +56,8 @@ func TestPersonSendsMailThatRests(t *testing.T) {
 	w.wantNothingDue()
 }
 
-// TestWithdrawnProofCountsNoMore: after the owner of the mailbox has withdrawn, a stranger who signs
-// up with the address needs a code.
+// TestWithdrawnProofCountsNoMore: after the owner of the mailbox has withdrawn, a stranger who
+// signs up with the address needs a code.
 func TestWithdrawnProofCountsNoMore(t *testing.T) {
 	tests := map[string]struct {
 		withdrawn int // of two requests, of which the first has proved the mailbox
@@ -367,8 +367,8 @@ func TestNewGuestIsMailed(t *testing.T) {
 	}
 }
 
-// TestMailboxIsSparedByServiceThatTakesAndDenies: each mail arrives, and the service knows nothing of
-// it when it is asked.
+// TestMailboxIsSparedByServiceThatTakesAndDenies: each mail arrives, and the service knows nothing
+// of it when it is asked.
 func TestMailboxIsSparedByServiceThatTakesAndDenies(t *testing.T) {
 	for name, trouble := range map[string]acssim.Trouble{
 		"under another id": acssim.OtherID, "without an answer": acssim.AnswerLost,
@@ -455,8 +455,8 @@ func (untold) MailStatus(context.Context, request.MailID) (request.MailStatus, e
 	return request.MailStatus{State: request.MailUntold}, nil
 }
 
-// TestMailThatReachedNobodyIsSentLater: what can't be asked about counts as sent, unless the call has
-// certainly not come to the service.
+// TestMailThatReachedNobodyIsSentLater: what can't be asked about counts as sent, unless the call
+// has certainly not come to the service.
 func TestMailThatReachedNobodyIsSentLater(t *testing.T) {
 	for _, byDefault := range []bool{true, false} {
 		w := newMailWorld(t, func(c *workflow.Config) {

@@ -45,8 +45,8 @@ func (w *Worker) noticeKinds() []request.NoticeKind {
 
 // putNotices puts the notices that the request gives occasion for into the outbox, in one call. As
 // with a due entry, the outbox is written before the record, which names the entries that count: an
-// entry that no record names is dropped when it is to be sent, so a call that ends in between leaves
-// nothing, and tries again.
+// entry that no record names is dropped when it is to be sent, so a call that ends in between
+// leaves nothing, and tries again.
 func (j *job) putNotices(ctx context.Context) error {
 	kinds, now := j.noticeKinds(), j.config.Now()
 	if j.Request.Reviewing == nil {

@@ -17,8 +17,8 @@ const (
 	// cut off.
 	noticeTime  = 12 * time.Second
 	noticeLimit = 20 * time.Second
-	// noticeBatch is the most entries that a run looks at, and noticeMails the most mails it sends. The
-	// rest is due at the next.
+	// noticeBatch is the most entries that a run looks at, and noticeMails the most mails it sends.
+	// The rest is due at the next.
 	noticeBatch = 60
 	noticeMails = 50
 	// noticeLease is how long an intent without a receipt is left alone: a call may still be at it,
@@ -38,8 +38,8 @@ const (
 var notifying = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
 // noticeRun tells those who decide what is due, in one run of upkeep. It goes over all that is due
-// four times: it finds out who is to be told, writes that down as intents, tells them, and writes down
-// what came of it. So a person who is to be told of several requests gets one mail.
+// four times: it finds out who is to be told, writes that down as intents, tells them, and writes
+// down what came of it. So a person who is to be told of several requests gets one mail.
 type noticeRun struct {
 	*Worker
 	began   time.Time
@@ -173,8 +173,8 @@ func beginning(r request.Request, entry request.NoticeEntry) (put request.PutNot
 	return r.Reviewing.Put[i], true
 }
 
-// drop removes an entry whose notice does not hold any more. If nobody has been told of the stage by
-// it, nobody is told of its end: the entry about that takes over who was.
+// drop removes an entry whose notice does not hold any more. If nobody has been told of the stage
+// by it, nobody is told of its end: the entry about that takes over who was.
 func (n *noticeRun) drop(ctx context.Context, d *dueNotice) error {
 	first, is := beginning(d.request, d.entry)
 	if is && first.Kind == d.entry.Kind && first.Mark == d.entry.Mark {
@@ -219,8 +219,8 @@ func (n *noticeRun) limit(ctx context.Context, d *dueNotice) error {
 	return nil
 }
 
-// limitedTo returns the progress of a notice that only those get who were told, or may have been, by
-// the entry.
+// limitedTo returns the progress of a notice that only those get who were told, or may have been,
+// by the entry.
 func limitedTo(entry request.NoticeEntry) request.NoticeProgress {
 	only := slices.Clone(entry.Told)
 	for _, intent := range entry.Intents {
@@ -289,8 +289,8 @@ func (d *dueNotice) later(wait time.Duration, failed bool) {
 	d.waits, d.failed = true, d.failed || failed
 }
 
-// findReaders finds out who decides as things are now, and can be written to. Nobody is told about a
-// request for an address of their own, or what they have decided themselves.
+// findReaders finds out who decides as things are now, and can be written to. Nobody is told about
+// a request for an address of their own, or what they have decided themselves.
 func (n *noticeRun) findReaders(ctx context.Context, d *dueNotice) {
 	if n.config.Mails == nil || !slices.Contains(n.config.Notices.Mailed, d.entry.Kind) {
 		return

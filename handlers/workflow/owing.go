@@ -245,8 +245,8 @@ func (j *job) askForRedeemURL(ctx context.Context, terms policy.Terms) (mailOutc
 	return mailOutcome{}, nil
 }
 
-// reuseRedeemURL lets the mail have a redeem URL that the directory gave earlier, unless an admin has
-// stopped all invitations since.
+// reuseRedeemURL lets the mail have a redeem URL that the directory gave earlier, unless an admin
+// has stopped all invitations since.
 func (j *job) reuseRedeemURL(ctx context.Context, url string) (mailOutcome, error) {
 	gate, err := j.config.Gates.Gate(ctx)
 	if err != nil {
@@ -259,10 +259,10 @@ func (j *job) reuseRedeemURL(ctx context.Context, url string) (mailOutcome, erro
 	return mailOutcome{}, nil
 }
 
-// spareUnseen drops a mail for a guest who can't be looked up, unless the guest was invited lately or
-// a person asks for the mail. Long after, the guest may have been removed or shut out, and to ask for
-// the redeem URL would invite the address anew. A person is asked for that much only: the claim must
-// still say that this is the guest of the address.
+// spareUnseen drops a mail for a guest who can't be looked up, unless the guest was invited lately
+// or a person asks for the mail. Long after, the guest may have been removed or shut out, and to
+// ask for the redeem URL would invite the address anew. A person is asked for that much only: the
+// claim must still say that this is the guest of the address.
 func (j *job) spareUnseen(ctx context.Context) (mailOutcome, error) {
 	r := j.Request
 	drop := mailOutcome{refused: true, what: "mail-dropped",
@@ -300,8 +300,8 @@ func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutc
 		why: "the directory gave no address for accepting the invitation (" + string(failure.Code) + ")"}, nil
 }
 
-// grantWish counts a wish of the partner for the mailbox, or refuses it: anybody may sign up with an
-// address that is invited, and ask on the status page of each sign-up.
+// grantWish counts a wish of the partner for the mailbox, or refuses it: anybody may sign up with
+// an address that is invited, and ask on the status page of each sign-up.
 func (j *job) grantWish(ctx context.Context) (next, error) {
 	mailbox, err := j.mailboxOf(ctx)
 	if err != nil {

@@ -23,7 +23,8 @@ func (j *job) demandProof(ctx context.Context, decision policy.Decision) (next, 
 	r := &j.Request
 	needed := j.needsProof(decision)
 	if !needed && r.Proof.Missing() {
-		// It failed for want of the proof and was taken up again, and the rows ask for none any more.
+		// It failed for want of the proof and was taken up again, and the rows ask for none any
+		// more.
 		r.Proof = request.Proof{Epoch: r.Proof.Epoch, Tries: r.Proof.Tries}
 	}
 	if !needed {
@@ -133,8 +134,8 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 		}
 		return j.waitUntilProof(ctx, outcome)
 	case outcome.refused && !before:
-		// The partner may ask again. Nothing is sent by itself: the mails of requests that wait must
-		// not add up.
+		// The partner may ask again. Nothing is sent by itself: the mails of requests that wait
+		// must not add up.
 		r.Proof.Mailed, r.Proof.Trouble = false, false
 		r.Proof.Until = earlier(r.Proof.Until, r.Proof.Wanted.Add(request.ProofTime))
 	}
@@ -210,9 +211,9 @@ func (w *Worker) proofKeyOf(ctx context.Context) (request.ProofKey, error) {
 	return key, nil
 }
 
-// recordCode counts a code that the partner has typed and compares it, both in one write: nothing is
-// known of it before, a process that ends gives no try away, and of codes that come at once each is
-// counted.
+// recordCode counts a code that the partner has typed and compares it, both in one write: nothing
+// is known of it before, a process that ends gives no try away, and of codes that come at once each
+// is counted.
 func (j *job) recordCode(ctx context.Context, code string) error {
 	if j.config.Mails == nil || !j.Request.TakesCode(j.config.Now()) {
 		j.log.InfoContext(ctx, "a code was typed, and none is taken any more", "state", j.Request.State)
@@ -227,8 +228,8 @@ func (j *job) recordCode(ctx context.Context, code string) error {
 }
 
 // codeMovesOn reports whether the codes that were typed move the request on, unless it waits for
-// something else by now. They still do after the right one has moved it into another state: the call
-// may have ended on the way, and then the message comes again.
+// something else by now. They still do after the right one has moved it into another state: the
+// call may have ended on the way, and then the message comes again.
 func (j *job) codeMovesOn() bool {
 	r := j.Request
 	ends := r.State == request.Proving && r.Proof.Tries >= request.MaxProofTries

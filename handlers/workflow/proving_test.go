@@ -302,8 +302,8 @@ func TestErasureForgetsMailbox(t *testing.T) {
 	}
 }
 
-// TestDomainHasShareOfCodes: a flood of sign-ups for one domain leaves codes for others, and a flood
-// for many leaves mails for invitations.
+// TestDomainHasShareOfCodes: a flood of sign-ups for one domain leaves codes for others, and a
+// flood for many leaves mails for invitations.
 func TestDomainHasShareOfCodes(t *testing.T) {
 	w := newMailWorld(t)
 	w.row("*", "row", "Action", "invite")

@@ -12,8 +12,8 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// TestAdminHasCodeMailedAgain: the code stays the same, and neither the partner's last wish nor what
-// the mailbox has had keeps it back.
+// TestAdminHasCodeMailedAgain: the code stays the same, and neither the partner's last wish nor
+// what the mailbox has had keeps it back.
 func TestAdminHasCodeMailedAgain(t *testing.T) {
 	w := newMailWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")

@@ -10,8 +10,9 @@ import (
 // service has not taken within some hours. One that is forgotten costs an invitation.
 const mostRedeemURLs = 200
 
-// redeemURLs are those that the directory gave for mails which could not be sent yet, so that it need
-// not be asked again: that counts as an invitation. They are in memory only, and only save work.
+// redeemURLs are those that the directory gave for mails which could not be sent yet, so that it
+// need not be asked again: that counts as an invitation. They are in memory only, and only save
+// work.
 type redeemURLs struct {
 	mutex sync.Mutex
 	known map[submission.ID]redeemURL

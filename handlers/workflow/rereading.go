@@ -98,8 +98,8 @@ func (reader *rowReader) row(ctx context.Context, key policy.RowKey) (row policy
 	return row, found, nil
 }
 
-// followRow takes over into a request in Review who decides by its row, and by when, and lists it anew.
-// One that something is under way for is left to that.
+// followRow takes over into a request in Review who decides by its row, and by when, and lists it
+// anew. One that something is under way for is left to that.
 func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 	r, err := w.config.Store.Load(ctx, id)
 	switch problem.CodeOf(err) {
@@ -135,7 +135,8 @@ func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 }
 
 // lookSooner makes the request due now if it would come back too late for its next look. The worker
-// then plans the look: a due entry for a later time could replace one that somebody has just written.
+// then plans the look: a due entry for a later time could replace one that somebody has just
+// written.
 func (j *job) lookSooner(ctx context.Context) error {
 	r := &j.Request
 	if next := r.NextLook(); next.IsZero() || !r.Due.IsZero() && !next.Before(r.Due) {

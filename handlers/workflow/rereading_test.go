@@ -30,8 +30,8 @@ func (a *assembly) entry(id submission.ID) request.WaitingReview {
 	return request.WaitingReview{}
 }
 
-// TestSweepListsThoseWhoDecideByRowNow: an admin edits the row of a request that waits. Nobody votes,
-// and those who decide by now have to find it.
+// TestSweepListsThoseWhoDecideByRowNow: an admin edits the row of a request that waits. Nobody
+// votes, and those who decide by now have to find it.
 func TestSweepListsThoseWhoDecideByRowNow(t *testing.T) {
 	days := func(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 	tests := map[string]struct {
@@ -125,8 +125,8 @@ func TestSweepFollowsRowOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestSweepLeavesRequestThatIsUnderWay: a vote that the directory can't judge yet is kept, and must be
-// applied when that was said.
+// TestSweepLeavesRequestThatIsUnderWay: a vote that the directory can't judge yet is kept, and must
+// be applied when that was said.
 func TestSweepLeavesRequestThatIsUnderWay(t *testing.T) {
 	a := newAssembly(t)
 	id := a.waiting("Approvers", paula)

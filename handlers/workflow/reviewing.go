@@ -41,8 +41,8 @@ func (j *job) listReview(ctx context.Context) error {
 	return nil
 }
 
-// takeBackListing makes the index agree with the record after a call that was not the first to change
-// it.
+// takeBackListing makes the index agree with the record after a call that was not the first to
+// change it.
 func (j *job) takeBackListing(ctx context.Context) error {
 	present, err := j.config.Store.Load(ctx, j.Request.ID)
 	if problem.CodeOf(err) == problem.RecordUnreadable {
@@ -95,8 +95,8 @@ func (w *Worker) mendReview(ctx context.Context, r request.Request) error {
 }
 
 // settleReview takes a request in Review to where nothing is left to do but to wait for people: the
-// ballots are applied, and the index says where it stands. It also removes what another one than the
-// worker has taken out of Review.
+// ballots are applied, and the index says where it stands. It also removes what another one than
+// the worker has taken out of Review.
 func (j *job) settleReview(ctx context.Context) (next, error) {
 	r := &j.Request
 	switch {

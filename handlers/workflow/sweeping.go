@@ -145,8 +145,8 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 // comparedAtOnce is the most entries of the index of what waits that are compared with a page.
 const comparedAtOnce = 2 * sweepPage
 
-// compareReviews makes the index of what waits for people agree with a page of requests, whoever has
-// changed which: an older version, an admin, or calls that overtook each other.
+// compareReviews makes the index of what waits for people agree with a page of requests, whoever
+// has changed which: an older version, an admin, or calls that overtook each other.
 func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page request.Page) error {
 	var last submission.ID
 	stages := map[submission.ID]time.Time{}
@@ -288,8 +288,8 @@ func (w *Worker) forget(ctx context.Context, s *request.Sweep, least time.Durati
 	return !last, nil
 }
 
-// forgetMailboxes removes, in one page, what is known about mailboxes and counts no more. It reports
-// whether there are more pages.
+// forgetMailboxes removes, in one page, what is known about mailboxes and counts no more. It
+// reports whether there are more pages.
 func (w *Worker) forgetMailboxes(ctx context.Context, s *request.Sweep) (more bool, err error) {
 	before := s.Began.Add(-max(request.MailboxesKept, w.config.ProofLasts))
 	next, last, err := w.config.MailStore.ForgetMailboxes(ctx, before, s.At, eraseBatch)

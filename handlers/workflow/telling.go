@@ -14,8 +14,9 @@ import (
 // channelCall is the longest time that a channel may take for a notice.
 const channelCall = 10 * time.Second
 
-// channelHolds are the channels that this Worker leaves alone because they fail, so that what is due
-// for them is not tried again and again. It only saves work: the entries know what is to be done.
+// channelHolds are the channels that this Worker leaves alone because they fail, so that what is
+// due for them is not tried again and again. It only saves work: the entries know what is to be
+// done.
 type channelHolds struct {
 	mutex sync.Mutex
 	held  map[string]channelHold
@@ -57,7 +58,8 @@ func (h *channelHolds) worked(name string) {
 	delete(h.held, name)
 }
 
-// intend writes down whom the run is about to tell. A mail has its turn at the gate of mails before.
+// intend writes down whom the run is about to tell. A mail has its turn at the gate of mails
+// before.
 func (n *noticeRun) intend(ctx context.Context) {
 	n.bookLetters(ctx)
 	for _, d := range n.due {
@@ -165,8 +167,8 @@ func (n *noticeRun) tellChannels(ctx context.Context) {
 	}
 }
 
-// tellChannel tells one channel. What concerns all its notices, or two of them, makes it be left alone
-// for a while.
+// tellChannel tells one channel. What concerns all its notices, or two of them, makes it be left
+// alone for a while.
 func (n *noticeRun) tellChannel(ctx context.Context, d *dueNotice, channel request.Channel, troubled map[string]int) {
 	name := channel.Name()
 	calling, cancel := context.WithTimeout(ctx, channelCall)

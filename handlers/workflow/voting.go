@@ -16,16 +16,16 @@ const (
 	// ignoredTold is how many votes that do not count are in the history of a request: whoever may
 	// send to the queue can send any number.
 	ignoredTold = 20
-	// ballotRest is how long a ballot rests whose request, or its place there, is not to be had, and
-	// ballotLimit how long it is put back for that. After that it is kept as a dead letter.
+	// ballotRest is how long a ballot rests whose request, or its place there, is not to be had,
+	// and ballotLimit how long it is put back for that. After that it is kept as a dead letter.
 	ballotRest  = 15 * time.Minute
 	ballotLimit = 7 * 24 * time.Hour
 )
 
-// Vote applies a ballot: the vote of a person about a request in Review. The message is not trusted.
-// Who the person is, whether the person may decide at this moment, and on what terms, is asked for
-// now; a vote that does not count is an event and changes nothing else. If the directory can't be
-// asked, the ballot is kept in the record, and applied once it can.
+// Vote applies a ballot: the vote of a person about a request in Review. The message is not
+// trusted. Who the person is, whether the person may decide at this moment, and on what terms, is
+// asked for now; a vote that does not count is an event and changes nothing else. If the directory
+// can't be asked, the ballot is kept in the record, and applied once it can.
 //
 // It is one vote for each person. One no ends the request, and once every stage has the yes of
 // another person it goes on as the policy row says at that moment. After an error the message must
@@ -98,8 +98,8 @@ func (w *Worker) vote(ctx context.Context, ballot request.CastBallot) error {
 	return nil
 }
 
-// receiveBallot adds the ballot to those that wait, in memory, and reports whether there is something
-// to do now. One that can't count is noted.
+// receiveBallot adds the ballot to those that wait, in memory, and reports whether there is
+// something to do now. One that can't count is noted.
 func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn bool, err error) {
 	r := &j.Request
 	v := r.Reviewing
@@ -213,8 +213,8 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	return j.goOn(ctx, request.Approved, "approved", "approved "+what)
 }
 
-// dropBallot removes the first ballot that waits, since the directory has said who has cast it, or it
-// does not matter.
+// dropBallot removes the first ballot that waits, since the directory has said who has cast it, or
+// it does not matter.
 func (j *job) dropBallot() {
 	v := *j.Request.Reviewing
 	v.Ballots, v.Why = slices.Clone(v.Ballots[1:]), ""

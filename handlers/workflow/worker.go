@@ -36,7 +36,8 @@ type Config struct {
 	Notices *Notices
 	// Channels get the notices of all kinds, each with a name of its own. They need Notices.
 	Channels []request.Channel
-	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says otherwise.
+	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says
+	// otherwise.
 	ProofByDefault bool
 	// ProofLasts is how long a proof counts for later requests for the address.
 	ProofLasts time.Duration

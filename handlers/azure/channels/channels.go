@@ -25,7 +25,8 @@ type Config struct {
 	WebhookURL   string
 	WebhookKeys  []string // secrets
 	EventGridURL string
-	// StandIns says that an http address is that of a stand-in on this machine, which gets no tokens.
+	// StandIns says that an http address is that of a stand-in on this machine, which gets no
+	// tokens.
 	StandIns bool
 	// Person says that a person's sign-in gives the tokens, so that no client id is needed. Read
 	// leaves it as it is.
@@ -132,8 +133,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open returns the channels that are configured. It makes no call. The errors repeat no address and no
-// key.
+// Open returns the channels that are configured. It makes no call. The errors repeat no address and
+// no key.
 func (c Config) Open(o Options) ([]request.Channel, error) {
 	var all []request.Channel
 	for _, name := range c.Configured() {

@@ -27,12 +27,13 @@ const (
 
 // Config configures a [Channel].
 type Config struct {
-	// URL is the endpoint of the topic, such as https://NAME.REGION-1.eventgrid.azure.net/api/events.
+	// URL is the endpoint of the topic, such as
+	// https://NAME.REGION-1.eventgrid.azure.net/api/events.
 	URL string
 	// StandIn says that URL is http on a loopback address.
 	StandIn bool
-	// Credential gives the tokens. It needs the role EventGrid Data Sender on the topic. Nil only for
-	// a stand-in.
+	// Credential gives the tokens. It needs the role EventGrid Data Sender on the topic. Nil only
+	// for a stand-in.
 	Credential azcore.TokenCredential
 	// Timeout is how long an attempt may take. Default 15 s.
 	Timeout time.Duration
@@ -62,7 +63,8 @@ func New(config Config) (*Channel, error) {
 	}
 	u.Path, u.RawQuery = path, "api-version="+apiVersion
 	poster, err := posting.New(posting.Config{
-		// A topic can have a private endpoint. Its certificate says that it is Azure's all the same.
+		// A topic can have a private endpoint. Its certificate says that it is Azure's all the
+		// same.
 		Channel: Name, URL: u, Guard: posting.Guard{StandIn: config.StandIn, Private: !config.StandIn},
 		Credential: config.Credential, Scope: Scope(config.URL),
 		Taken: func(a posting.Answer) bool { return !a.Page }, Advice: advice,

@@ -52,8 +52,8 @@ const maxFunctionName = 128
 
 // Config configures an App.
 type Config struct {
-	// Log gets one line for each invocation. It must write to standard output, because the host logs
-	// standard error as errors. Required.
+	// Log gets one line for each invocation. It must write to standard output, because the host
+	// logs standard error as errors. Required.
 	Log *slog.Logger
 	// Timeout ends the context of an invocation. It must be below the host's functionTimeout of two
 	// minutes, after which the host kills the process. A function that ignores its context is not
@@ -242,7 +242,8 @@ func (a *App) reply(ctx context.Context, w http.ResponseWriter, ended outcome) {
 	err := json.MarshalWrite(buffer, ended.body, jsonOptions)
 	if err != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "the answer can't be encoded", slog.String("error", fmt.Sprintf("%T", err)))
-		// Nothing that this package builds fails to encode. An empty answer would make the host hang.
+		// Nothing that this package builds fails to encode. An empty answer would make the host
+		// hang.
 		buffer.Reset()
 		buffer.WriteString("{}")
 		ended.code = http.StatusInternalServerError

@@ -143,8 +143,8 @@ func ParseClaims(token string) (Claims, error) {
 	return c, nil
 }
 
-// Person returns the object id and the name of the person whom the token identifies; ok is false for
-// that of an app.
+// Person returns the object id and the name of the person whom the token identifies; ok is false
+// for that of an app.
 func (c Claims) Person() (id, name string, ok bool) {
 	signIn := cmp.Or(c.UserName, c.Preferred, c.Unique)
 	return c.ObjectID, cmp.Or(c.FullName, signIn, c.ObjectID), c.ObjectID != "" && signIn != ""

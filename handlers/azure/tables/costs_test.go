@@ -31,7 +31,8 @@ import (
 	"guestlist/handlers/workflow"
 )
 
-// callLog keeps the calls of storage, of Graph and of the mail service in the order in which they were made.
+// callLog keeps the calls of storage, of Graph and of the mail service in the order in which they
+// were made.
 type callLog struct {
 	mutex sync.Mutex
 	calls []string

@@ -18,8 +18,8 @@ const (
 	// windowCalls is how many of them one window of time may take. One with more records is too
 	// long: its newest ones come last, so it is read anew as a shorter one.
 	windowCalls = 3
-	// partTime is for how long a page waits, however slow the service is, and windowTime for how long
-	// a window may take, but for the call under way.
+	// partTime is for how long a page waits, however slow the service is, and windowTime for how
+	// long a window may take, but for the call under way.
 	partTime   = 15 * time.Second
 	windowTime = 4 * time.Second
 )
@@ -32,8 +32,8 @@ const (
 )
 
 // FindBefore implements [request.Finder]. It costs twenty calls at most. The service can't read
-// backwards, so it reads windows of time: the hour before the place, then four hours before that and
-// so on, each forwards, until there are enough. A window of thousands of records is cut down.
+// backwards, so it reads windows of time: the hour before the place, then four hours before that
+// and so on, each forwards, until there are enough. A window of thousands of records is cut down.
 //
 // The service filters by state. The rest is filtered here, because a filter is part of the call's
 // URL, and URLs are in the logs of the service.

@@ -15,8 +15,8 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// past is a table of requests, so many, the time between two of them the same. Each has seven events.
-// Every hundredth is denied, the others are done.
+// past is a table of requests, so many, the time between two of them the same. Each has seven
+// events. Every hundredth is denied, the others are done.
 func past(t testing.TB, n int, between time.Duration) tablesim.Table {
 	t.Helper()
 	const rows = 8
@@ -104,8 +104,8 @@ func TestFindingReadsBoundedParts(t *testing.T) {
 	}
 }
 
-// TestFindingSaysWhenItCannotGoOn has a service that needs longer for a page than a person waits, and
-// a caller that goes away.
+// TestFindingSaysWhenItCannotGoOn has a service that needs longer for a page than a person waits,
+// and a caller that goes away.
 func TestFindingSaysWhenItCannotGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := &tablesim.Service{Tables: map[string]tablesim.Table{requestsTable: past(t, 20_000, time.Second)}, Speed: 1}

@@ -42,8 +42,8 @@ type AppReport struct {
 	// Reviewers is the object id of the group whose members decide any request, or NoReviewers. It
 	// is empty in a report of a version that did not say.
 	Reviewers string
-	// Channels are the names of the channels that get notices. Nil in a report of a version that did
-	// not say.
+	// Channels are the names of the channels that get notices. Nil in a report of a version that
+	// did not say.
 	Channels []string
 }
 

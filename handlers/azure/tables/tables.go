@@ -69,8 +69,8 @@ type Config struct {
 	// be https.
 	ServiceURL string
 	// Credential signs in at ServiceURL. It needs the role Storage Table Data Contributor on the
-	// tables Requests, Guests, Waiting, Reviews, Notices, Seats, Tenant and Poison, Storage Table Data Reader on
-	// Policies, and, for sessions, Storage Table Data Contributor on Sessions.
+	// tables Requests, Guests, Waiting, Reviews, Notices, Seats, Tenant and Poison, Storage Table
+	// Data Reader on Policies, and, for sessions, Storage Table Data Contributor on Sessions.
 	Credential azcore.TokenCredential
 	// Prefix is put before the names of the tables: letters and digits, beginning with a letter.
 	// Empty in Azure; tests use it to share an account.

@@ -79,8 +79,8 @@ func hashed(text string) string {
 }
 
 // removeOf removes the row if its column has that time, to 100 ns. A row of another time, or of one
-// that can't be read, stays, and so does one that changes meanwhile: somebody relies on it. Without a
-// row there is nothing to do.
+// that can't be read, stays, and so does one that changes meanwhile: somebody relies on it. Without
+// a row there is nothing to do.
 func removeOf(
 	ctx context.Context, doing string, table *aztables.Client, partition, name, column string, at time.Time,
 ) error {

@@ -10,8 +10,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// maxMessage is the size of a message that Teams takes in practice, in bytes. The documented limit is
-// 28 KB, with what Teams adds
+// maxMessage is the size of a message that Teams takes in practice, in bytes. The documented limit
+// is 28 KB, with what Teams adds
 // (https://learn.microsoft.com/microsoftteams/limits-specifications-teams).
 const maxMessage = 21_000
 

@@ -22,8 +22,8 @@ const Name = "teams"
 
 // Config configures a [Channel].
 type Config struct {
-	// URL is the address of the workflow's trigger, as Power Automate shows it. Its parameter sig is
-	// a secret.
+	// URL is the address of the workflow's trigger, as Power Automate shows it. Its parameter sig
+	// is a secret.
 	URL string
 	// StandIn says that URL is http on a loopback address.
 	StandIn bool
@@ -67,9 +67,9 @@ func New(config Config) (*Channel, error) {
 	return &Channel{poster}, nil
 }
 
-// hosts are what the hosts of workflows end in, in each cloud: of Power Platform, and of Logic Apps,
-// where workflows lived before and which have the same trigger. Nothing more of a host is checked:
-// Microsoft has changed the rest before.
+// hosts are what the hosts of workflows end in, in each cloud: of Power Platform, and of Logic
+// Apps, where workflows lived before and which have the same trigger. Nothing more of a host is
+// checked: Microsoft has changed the rest before.
 var hosts = []string{
 	".api.powerplatform.com", ".api.gov.powerplatform.microsoft.us", ".api.high.powerplatform.microsoft.us",
 	".api.appsplatform.us", ".api.powerplatform.partner.microsoftonline.cn",

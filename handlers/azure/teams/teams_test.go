@@ -46,8 +46,8 @@ func TestChannelKeepsPromises(t *testing.T) {
 	})
 }
 
-// message is what Teams documents of a message with a card. An element that is not in it fails to be
-// read.
+// message is what Teams documents of a message with a card. An element that is not in it fails to
+// be read.
 type message struct {
 	Type        string `json:"type"`
 	Attachments []struct {
@@ -169,8 +169,8 @@ func TestFactsOfCard(t *testing.T) {
 // unescaped finds a mark of Markdown without a backslash before it.
 var unescaped = regexp.MustCompile("(^|[^\\\\])[*_\\[\\]`<>~#]")
 
-// FuzzNameOfRowStaysText: whatever a row is called, the card is a card within the limit, and the name
-// no link.
+// FuzzNameOfRowStaysText: whatever a row is called, the card is a card within the limit, and the
+// name no link.
 func FuzzNameOfRowStaysText(f *testing.F) {
 	f.Add("*", "default")
 	f.Add("contoso.com", "[Sign in](https://evil.example)\r\n\u202e")

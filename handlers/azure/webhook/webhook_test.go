@@ -49,7 +49,8 @@ func TestChannelKeepsPromises(t *testing.T) {
 	})
 }
 
-// verify holds a webhook to the library that the authors of the specification publish for receivers.
+// verify holds a webhook to the library that the authors of the specification publish for
+// receivers.
 func verify(t *testing.T, key string, header http.Header, body []byte) {
 	t.Helper()
 	referee, err := standardwebhooks.NewWebhook(key)

@@ -194,8 +194,8 @@ func worker(ts *testscript.TestScript, store *tables.Store) *workflow.Worker {
 	return m
 }
 
-// signUp sends a sign-up and processes it. The variable gets the id of the request, and the one with
-// _REFERENCE behind its name the reference.
+// signUp sends a sign-up and processes it. The variable gets the id of the request, and the one
+// with _REFERENCE behind its name the reference.
 func signUp(ts *testscript.TestScript, _ bool, args []string) {
 	in := submission.Input{Email: args[1], GivenName: "Ana", FamilyName: "Silva", Company: "Contoso", Reason: "for the\nproject"}
 	s, err := in.Submission(time.Now())

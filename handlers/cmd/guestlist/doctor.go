@@ -212,8 +212,8 @@ func checkApp(s *session, d *deployment, report tables.AppReport) []operate.Chec
 	}
 }
 
-// checkMail checks what the app has reported of its mails. Only the app can ask the mail service: it
-// gives no token to a person who is signed in by the Azure CLI.
+// checkMail checks what the app has reported of its mails. Only the app can ask the mail service:
+// it gives no token to a person who is signed in by the Azure CLI.
 func checkMail(report tables.AppReport) operate.Check {
 	mailing := operate.Mailing{Asked: report.MailProbe != "", Why: report.MailWhy}
 	if sendsMails(report) {

@@ -97,7 +97,8 @@ func (r *requestID) find(s *session, d *deployment) error {
 	return nil
 }
 
-// referenceFilter finds the requests of the second in which the request of the reference was issued.
+// referenceFilter finds the requests of the second in which the request of the reference was
+// issued.
 func referenceFilter(reference submission.Reference) tables.RequestFilter {
 	at := reference.Issued()
 	return tables.RequestFilter{Since: at, Until: at, Limit: maxRequests}

@@ -51,8 +51,8 @@ func (p *progress) page(rows int) {
 // redrawEvery is how often progress is drawn anew on a terminal.
 const redrawEvery = 100 * time.Millisecond
 
-// progress returns a function that tells on standard error how much is done: in place on a terminal,
-// and elsewhere a line now and then if it takes long.
+// progress returns a function that tells on standard error how much is done: in place on a
+// terminal, and elsewhere a line now and then if it takes long.
 func (s *session) progress(doing string) func(done, total int) {
 	terminal := isTerminal(s.stderr)
 	told := s.now()

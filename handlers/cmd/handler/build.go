@@ -194,8 +194,8 @@ func newNotices(s settings.Settings, pages web.Config, store *tables.Store) *wor
 	return notices
 }
 
-// workerConfig returns what the worker, which moves requests on, is made of. told are the channels of
-// notices. Without notices there is nothing to tell them, of which the settings warn.
+// workerConfig returns what the worker, which moves requests on, is made of. told are the channels
+// of notices. Without notices there is nothing to tell them, of which the settings warn.
 func workerConfig(
 	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure,
 	mails *workflow.Mails, notices *workflow.Notices, told []request.Channel, log *slog.Logger,
@@ -246,8 +246,8 @@ func registerPages(app *functions.App, pages web.Config, codes bool, requests st
 	return nil
 }
 
-// registerReviews registers the pages on which people decide. Nothing is there unless people can sign
-// in.
+// registerReviews registers the pages on which people decide. Nothing is there unless people can
+// sign in.
 func registerReviews(
 	app *functions.App, s settings.Settings, pages web.Config, store *tables.Store, log *slog.Logger,
 ) error {
@@ -255,8 +255,8 @@ func registerReviews(
 		app.HTTP(reviewsHTTP, http.NotFoundHandler())
 		return nil
 	}
-	// Their own: a form of the sign-up's pages is none of theirs, and their origin is what people are
-	// sent back to.
+	// Their own: a form of the sign-up's pages is none of theirs, and their origin is what people
+	// are sent back to.
 	guards, err := guard.New(guard.Config{
 		PublicOrigins: []string{pages.SignIn.Origin}, Limit: pages.Guards.Limit, Proxies: pages.Guards.Proxies,
 	}, time.Now, rand.Reader)

@@ -359,8 +359,8 @@ func functionFolder(t *testing.T, function string) string {
 	return root
 }
 
-// What a handler takes and function.json does not name never reaches it: the host answers 404. HEAD was
-// lost like that.
+// What a handler takes and function.json does not name never reaches it: the host answers 404. HEAD
+// was lost like that.
 func TestMethodsOfFunctionsAreThoseOfTheirHandlers(t *testing.T) {
 	env := map[string]string{
 		settings.StorageConnection: nowhere, settings.GraphURL: "http://127.0.0.1:1", settings.GraphCredential: settings.NoCredential, settings.FormKeys: formKey,

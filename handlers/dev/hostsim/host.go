@@ -77,7 +77,8 @@ type Config struct {
 	StorageRetry time.Duration
 	// ReadKeys reads the host's function keys from storage. The real host does it when a request
 	// has a query parameter "code" or a header x-functions-key, once and then at most every minute
-	// for a key that it does not know, and fails the request with 500 if it can't. Default: it works.
+	// for a key that it does not know, and fails the request with 500 if it can't. Default: it
+	// works.
 	ReadKeys func() error
 }
 

@@ -490,8 +490,8 @@ func TestHTTPOutputBecomesResponse(t *testing.T) {
 		}
 		location, isRedirect := strings.CutPrefix(current.answer, "Location:")
 		if isRedirect {
-			// The script itself must not redirect, so it answers 200 and the handler copies the header
-			// only.
+			// The script itself must not redirect, so it answers 200 and the handler copies the
+			// header only.
 			w.Header().Set("Location", location)
 		}
 		w.Header()["Content-Type"] = nil

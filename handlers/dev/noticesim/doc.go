@@ -1,5 +1,5 @@
-// Package noticesim is a stand-in for what gets notices, for tests and for the local run. A [Server]
-// is one receiver of each kind behind HTTP:
+// Package noticesim is a stand-in for what gets notices, for tests and for the local run. A
+// [Server] is one receiver of each kind behind HTTP:
 //
 //	POST /stand-in/notices/teams    a workflow of Power Automate that posts a card into Teams
 //	POST /stand-in/notices/webhook  a receiver of webhooks as Standard Webhooks has it

@@ -39,8 +39,8 @@ type instance struct {
 	offset   time.Duration      // by which its clock is ahead
 	worker   *workflow.Worker   // nil for an admin, like pressure
 	pressure *workflow.Pressure // where the worker hears of the directory's limits
-	// mails says that the worker sends mails of the app's own, and byDefault that it asks for a proof
-	// unless the row says otherwise.
+	// mails says that the worker sends mails of the app's own, and byDefault that it asks for a
+	// proof unless the row says otherwise.
 	mails, byDefault bool
 }
 
@@ -120,8 +120,8 @@ type call struct {
 	redeeming      bool            // it asks for the redeem URL of a guest
 	code           string          // in its message
 	deadLetter     bool            // its message is one
-	// wantsTry says that the code in its message must count, tried that it does, and looked that the
-	// law has counted it.
+	// wantsTry says that the code in its message must count, tried that it does, and looked that
+	// the law has counted it.
 	wantsTry, tried, looked bool
 	returns                 int  // of its message to the queue
 	late                    bool // it is out of time: all its operations fail

@@ -175,8 +175,8 @@ func (r *run) savedGrants(by *call, before, after request.Request) {
 		}
 	}
 	if before.GuestID != after.GuestID || r.skewed() {
-		// The grants of an account that is gone say nothing any more, and by a wrong clock one that is
-		// not shown yet seems gone.
+		// The grants of an account that is gone say nothing any more, and by a wrong clock one that
+		// is not shown yet seems gone.
 		return
 	}
 	for _, grant := range before.Grants {
@@ -479,7 +479,8 @@ func (r *run) judgeSeats() {
 			!r.waitsForGood(seat.id) {
 			r.breach(lawSeats, "%s keeps a seat without a guest", r.nameOf(seat.id))
 		}
-		// By a wrong clock a guest who is not shown yet seems gone, and another request invites anew.
+		// By a wrong clock a guest who is not shown yet seems gone, and another request invites
+		// anew.
 		if holders[address] > 1 && !r.edited && !r.troubled[address] && !r.skewed() {
 			r.breach(lawSeats, "%s has two seats", address)
 		}

@@ -291,8 +291,8 @@ func (r *run) count(witnesses []witness, code problem.Code, over bool) int {
 	return len(addresses)
 }
 
-// others returns how many witnesses of other answers the gate remembers. A slow call may have told it
-// so late that each took the place of one that is asked for.
+// others returns how many witnesses of other answers the gate remembers. A slow call may have told
+// it so late that each took the place of one that is asked for.
 func (r *run) others(code problem.Code) (n int) {
 	for _, w := range r.gate.Witnesses {
 		if w.Answer != "" && !strings.HasPrefix(w.Answer, string(code)) {

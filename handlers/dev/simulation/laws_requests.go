@@ -147,8 +147,8 @@ func (r *run) savedDecision(by *call, before request.Request, existed bool, afte
 	}
 }
 
-// decidesAnew reports whether policy decides again: once the mailbox is proved, or if a person takes a
-// request up again that was not.
+// decidesAnew reports whether policy decides again: once the mailbox is proved, or if a person
+// takes a request up again that was not.
 func (r *run) decidesAnew(before, after request.Request) bool {
 	switch before.State {
 	case request.Proving:

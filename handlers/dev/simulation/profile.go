@@ -150,8 +150,8 @@ func (r *run) prepareRows() {
 	r.row(denied, "denied", deny)
 }
 
-// askForProof lets a row say in a schedule with mails whether a proof is needed, and which mail tells
-// of the invitation.
+// askForProof lets a row say in a schedule with mails whether a proof is needed, and which mail
+// tells of the invitation.
 func (r *run) askForProof(columns map[string]any) {
 	if r.mails == nil {
 		return

@@ -40,7 +40,8 @@ type Counts struct {
 	// Redeems are invitations that only asked for a redeem URL.
 	OwnMails, MailFailures, Redeems int
 	CodesTyped, Proofs              int
-	// Notices are those that people and channels got, and ChannelFailures the failed calls of channels.
+	// Notices are those that people and channels got, and ChannelFailures the failed calls of
+	// channels.
 	Notices, ChannelFailures int
 }
 

@@ -71,8 +71,8 @@ func (r *run) planUndelivered() {
 	}
 }
 
-// planMailsOff lets an admin switch the app's own mails off, and on again: instances start anew, one
-// after the other.
+// planMailsOff lets an admin switch the app's own mails off, and on again: instances start anew,
+// one after the other.
 func (r *run) planMailsOff() {
 	r.plan(r.now.Add(r.soon(6*time.Hour)), func() {
 		r.switchMails(false)

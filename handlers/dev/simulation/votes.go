@@ -21,8 +21,9 @@ const (
 	approvers = "dddddddd-0000-4000-8000-000000000002"
 )
 
-// staff are the object ids of the people of the tenant: a reviewer, two approvers of whom the second
-// is one by a group, a second approver, one who is asked after a while, and two who decide nothing.
+// staff are the object ids of the people of the tenant: a reviewer, two approvers of whom the
+// second is one by a group, a second approver, one who is asked after a while, and two who decide
+// nothing.
 var staff = []string{
 	"cccccccc-0000-4000-8000-000000000001", "cccccccc-0000-4000-8000-000000000002",
 	"cccccccc-0000-4000-8000-000000000003", "cccccccc-0000-4000-8000-000000000004",
@@ -393,8 +394,8 @@ func (r *run) approvedByVotes(by *call, after request.Request) {
 	r.saidYes(id)
 }
 
-// wantVoteKept checks that a vote is applied, waits, or is on a queue or kept, before its dead letter
-// is deleted.
+// wantVoteKept checks that a vote is applied, waits, or is on a queue or kept, before its dead
+// letter is deleted.
 func (r *run) wantVoteKept(m *message) {
 	record := r.recorded[m.ID]
 	v := record.Reviewing

@@ -44,8 +44,8 @@ type Config struct {
 	// Directory, if set, is asked for the groups, sponsors and approvers of all rows except those
 	// that are disabled, expired or deny, once for each.
 	Directory Directory
-	// Progress, if set, is called with the number of objects that were asked for, from 0 to total, by
-	// the goroutine that called Check; not if there are none.
+	// Progress, if set, is called with the number of objects that were asked for, from 0 to total,
+	// by the goroutine that called Check; not if there are none.
 	Progress func(done, total int)
 }
 

@@ -116,8 +116,8 @@ func members(of request.Addressees) people {
 	return who
 }
 
-// checkSecondPerson finds rows that ask for two people where only one can decide. Where the directory
-// was not asked, it is known only that both decisions are for the same user or group.
+// checkSecondPerson finds rows that ask for two people where only one can decide. Where the
+// directory was not asked, it is known only that both decisions are for the same user or group.
 func (k *checker) checkSecondPerson() {
 	for _, p := range k.partitions {
 		for _, e := range p.entries {

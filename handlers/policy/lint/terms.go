@@ -158,8 +158,8 @@ func (k *checker) checkCondition(e *entry) {
 	}
 }
 
-// checkCode finds an invite code that can be guessed, unless it is written as its hash, and one that
-// is not what somebody typed.
+// checkCode finds an invite code that can be guessed, unless it is written as its hash, and one
+// that is not what somebody typed.
 func (k *checker) checkCode(e *entry) {
 	switch e.row.Columns[policy.InviteCodeColumn].(type) {
 	case int32, int64, float64:

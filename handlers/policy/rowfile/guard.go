@@ -13,8 +13,8 @@ import (
 )
 
 // Spreadsheets read the cells of a CSV file as if somebody had typed them: 00123456 becomes 123456,
-// "May 2026" a date, 1E5 a large number, =1+1 a formula. They save what became of them. An apostrophe
-// before such a cell makes it a text, which they save as it is, apostrophe included.
+// "May 2026" a date, 1E5 a large number, =1+1 a formula. They save what became of them. An
+// apostrophe before such a cell makes it a text, which they save as it is, apostrophe included.
 
 // guarded returns a text that no spreadsheet calculates or changes. An empty text becomes an
 // apostrophe.
@@ -55,9 +55,10 @@ var (
 // any. Numbers can be longer.
 const maxDate = 64
 
-// convertible reports whether a spreadsheet in some language may take the text for a number, a date,
-// a time, an amount of money, a percentage, a fraction or a truth value, and save it in another form.
-// It is so for more texts than one of them changes, and not for those that can't be any of this.
+// convertible reports whether a spreadsheet in some language may take the text for a number, a
+// date, a time, an amount of money, a percentage, a fraction or a truth value, and save it in
+// another form. It is so for more texts than one of them changes, and not for those that can't be
+// any of this.
 func convertible(text string) bool {
 	if plainNumber.MatchString(text) || plainTime.MatchString(text) {
 		return false

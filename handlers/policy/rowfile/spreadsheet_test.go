@@ -82,8 +82,8 @@ func plansNothing(t interface {
 }
 
 // TestLibreOfficeKeepsExports opens an export in LibreOffice, with all cells detected, saves it as
-// what it shows, and compares that with the table. Where it is not installed, and in Japan, the test
-// compares what version 7.4.7 has saved.
+// what it shows, and compares that with the table. Where it is not installed, and in Japan, the
+// test compares what version 7.4.7 has saved.
 func TestLibreOfficeKeepsExports(t *testing.T) {
 	table := rewritable()
 	office, err := exec.LookPath("soffice")

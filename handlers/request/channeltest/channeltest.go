@@ -1,6 +1,6 @@
-// Package channeltest is the suite for implementations of [request.Channel] that post over HTTP: each
-// promise of that interface is a test, with a receiver that answers, or fails to, in every way that
-// receivers do.
+// Package channeltest is the suite for implementations of [request.Channel] that post over HTTP:
+// each promise of that interface is a test, with a receiver that answers, or fails to, in every way
+// that receivers do.
 //
 // It must not know any channel: a [Service] makes one for an address. It imports only policy,
 // problem and request of this module.
@@ -486,8 +486,8 @@ func connections(t *testing.T, s Service) {
 	})
 }
 
-// proxies sets variables that net/http obeys by default. It looks at them once in a process, and not
-// for loopback addresses; package posting has a test without these exceptions.
+// proxies sets variables that net/http obeys by default. It looks at them once in a process, and
+// not for loopback addresses; package posting has a test without these exceptions.
 func proxies(t *testing.T, s Service) {
 	var asked atomic.Bool
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))

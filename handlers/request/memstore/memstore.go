@@ -348,7 +348,8 @@ func (s *Store) Rows(ctx context.Context, partitions []string) ([]policy.Raw, er
 	})
 }
 
-// FirstRows returns at most limit policy rows, by partition, then by name, and whether there are more.
+// FirstRows returns at most limit policy rows, by partition, then by name, and whether there are
+// more.
 func (s *Store) FirstRows(ctx context.Context, limit int) (rows []policy.Raw, more bool, err error) {
 	rows, err = get(ctx, s, "FirstRows", func() ([]policy.Raw, error) {
 		var rows []policy.Raw

@@ -34,8 +34,8 @@ type Store interface {
 	request.Reviews
 	request.Finder
 	request.Notices
-	// FirstRows returns at most limit policy rows, by partition, then by name, and whether there are
-	// more.
+	// FirstRows returns at most limit policy rows, by partition, then by name, and whether there
+	// are more.
 	FirstRows(ctx context.Context, limit int) (rows []policy.Raw, more bool, err error)
 	// PutRow writes a row in place of any that has its partition and name. It ignores row.ETag.
 	PutRow(ctx context.Context, row policy.Raw) error

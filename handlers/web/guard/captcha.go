@@ -35,8 +35,9 @@ type Captcha struct {
 	Secret string
 	// URL is the scheme and host of the service. Default: the usual one.
 	URL string
-	// Hosts are the host names of the form. If there are any, an answer for a page on another host is
-	// refused: any page could have a widget with our public key. Friendly Captcha checks that itself.
+	// Hosts are the host names of the form. If there are any, an answer for a page on another host
+	// is refused: any page could have a widget with our public key. Friendly Captcha checks that
+	// itself.
 	Hosts []string
 }
 
@@ -72,8 +73,8 @@ var services = map[string]service{
 			"frame-src":  {"https://challenges.cloudflare.com"},
 		},
 	},
-	// https://docs.hcaptcha.com, which warns of naming single subdomains in the policy. The length of
-	// answers is not documented; those seen have a few thousand characters.
+	// https://docs.hcaptcha.com, which warns of naming single subdomains in the policy. The length
+	// of answers is not documented; those seen have a few thousand characters.
 	HCaptcha: {
 		url: "https://api.hcaptcha.com", path: "/siteverify",
 		field: "h-captcha-response", maxResponse: 10_000,
@@ -85,8 +86,8 @@ var services = map[string]service{
 			"connect-src": {"https://hcaptcha.com", "https://*.hcaptcha.com"},
 		},
 	},
-	// https://developer.friendlycaptcha.com/docs/v2/getting-started/install and .../verify. The script
-	// is pinned by version and content; all else happens in a frame.
+	// https://developer.friendlycaptcha.com/docs/v2/getting-started/install and .../verify. The
+	// script is pinned by version and content; all else happens in a frame.
 	FriendlyCaptcha: {
 		url: "https://global.frcapi.com", path: "/api/v2/captcha/siteverify",
 		field: "frc-captcha-response", maxResponse: 10_000,

@@ -17,12 +17,12 @@
 // form has no field for either. Who may not see a request gets the same answer as for one that does
 // not exist. Every route stands in one table, with who may call it.
 //
-// No address of a partner stands in the address of a page: what is searched for comes in the body of
-// a form. Lists mask addresses, and lead to requests only for people who may open them.
+// No address of a partner stands in the address of a page: what is searched for comes in the body
+// of a form. Lists mask addresses, and lead to requests only for people who may open them.
 //
 // A person's session says what the directory said at sign-in, up to an hour ago. It decides what a
 // page shows, and nothing else.
 //
-// It must not know tables, queues or the directory. It imports only operate, policy,
-// policy/lint, problem, request, submission, web/session, web/signin and web/site of this module.
+// It must not know tables, queues or the directory. It imports only operate, policy, policy/lint,
+// problem, request, submission, web/session, web/signin and web/site of this module.
 package reviews

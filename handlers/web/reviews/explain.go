@@ -13,13 +13,14 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// Strays tells what upkeep knows of policy rows that no look-up finds, as [request.StrayStore] does.
+// Strays tells what upkeep knows of policy rows that no look-up finds, as [request.StrayStore]
+// does.
 type Strays interface {
 	Strays(ctx context.Context) (request.Strays, error)
 }
 
-// listedStrays are the strays of the list. An old list does for an explanation, and the pages have no
-// right to make a new one.
+// listedStrays are the strays of the list. An old list does for an explanation, and the pages have
+// no right to make a new one.
 type listedStrays struct{ Strays }
 
 // StrayRows implements [request.StrayRows].
@@ -48,8 +49,8 @@ type explainContent struct {
 // someone stands for the person of whom only the domain is known.
 const someone = "somebody"
 
-// explain says what would be decided on a sign-up of the address, or of somebody at the domain. What
-// is typed comes in the body of a form, and is stored nowhere.
+// explain says what would be decided on a sign-up of the address, or of somebody at the domain.
+// What is typed comes in the body of a form, and is stored nowhere.
 func (p *pages) explain(x *site.Exchange, who person) {
 	content := &explainContent{account: p.signedInAs(x, who)}
 	page := site.Page{Title: x.Say("review.explain.title"), Path: explainPath, Content: content}

@@ -122,8 +122,8 @@ func (p *pages) policies(x *site.Exchange, who person) {
 	x.Show(http.StatusOK, "policies.html", page)
 }
 
-// check returns what is wrong with the rows, as far as they alone tell. Without all rows nothing can
-// be said.
+// check returns what is wrong with the rows, as far as they alone tell. Without all rows nothing
+// can be said.
 func (p *pages) check(ctx context.Context, rows []policy.Raw, cut bool) ([]lint.Finding, error) {
 	if cut {
 		return nil, nil

@@ -81,8 +81,8 @@ func (p *pages) load(ctx context.Context, id submission.ID) (review, error) {
 	return found, nil
 }
 
-// obstacle returns why the person can't vote, as the last part of the key of a text, "" if nothing is
-// in the way.
+// obstacle returns why the person can't vote, as the last part of the key of a text, "" if nothing
+// is in the way.
 func (r review) obstacle(who person) string {
 	if r.Mark() == "" {
 		return "over"

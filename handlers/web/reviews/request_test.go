@@ -268,8 +268,8 @@ func TestDenialNeedsReason(t *testing.T) {
 	}
 }
 
-// TestVoteOnWhatHasChangedShowsNewState: the request has a new stage, or is decided, or the form was
-// made up.
+// TestVoteOnWhatHasChangedShowsNewState: the request has a new stage, or is decided, or the form
+// was made up.
 func TestVoteOnWhatHasChangedShowsNewState(t *testing.T) {
 	for name, change := range map[string]func(r *request.Request, form url.Values){
 		"another stage": func(r *request.Request, _ url.Values) {

@@ -74,8 +74,8 @@ const (
 	operators                 // the roles Operator and Auditor; no guests
 )
 
-// route is a path of the pages. One that ends in "/{id}" stands for each request's page, and one that
-// ends in "/{row}" for each policy row's.
+// route is a path of the pages. One that ends in "/{id}" stands for each request's page, and one
+// that ends in "/{row}" for each policy row's.
 type route struct {
 	path    string
 	methods []string

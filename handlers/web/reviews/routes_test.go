@@ -169,7 +169,8 @@ func TestSessionIsNeeded(t *testing.T) {
 	}
 }
 
-// TestVoteIsThatOfTheSession: another person's session votes for that person, whatever the form says.
+// TestVoteIsThatOfTheSession: another person's session votes for that person, whatever the form
+// says.
 func TestVoteIsThatOfTheSession(t *testing.T) {
 	w := newWorld(t)
 	r := w.waiting()

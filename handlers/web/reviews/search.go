@@ -12,9 +12,9 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-// How many requests a search reads at most, beside the session. One by reference looks for them among
-// those of one second, and one by address asks who owns it and what waits for people of its domain.
-// Looking through older requests costs what [request.Finder] says.
+// How many requests a search reads at most, beside the session. One by reference looks for them
+// among those of one second, and one by address asks who owns it and what waits for people of its
+// domain. Looking through older requests costs what [request.Finder] says.
 const (
 	mostOfReference = 5
 	mostOfDomain    = 20

@@ -15,7 +15,8 @@ import (
 	"guestlist/handlers/web/session"
 )
 
-// decided stores a request that was submitted so long ago and has ended as denied, after the change.
+// decided stores a request that was submitted so long ago and has ended as denied, after the
+// change.
 func (w *world) decided(ago time.Duration, change func(*request.Request)) request.Request {
 	w.t.Helper()
 	id, err := submission.NewID(w.now.Add(-ago), rand.Reader)
@@ -300,7 +301,8 @@ func TestHistoryFilterTakesNoAddress(t *testing.T) {
 	}
 }
 
-// TestHistoryIsReadInParts follows the links, and a link to another language keeps place and filter.
+// TestHistoryIsReadInParts follows the links, and a link to another language keeps place and
+// filter.
 func TestHistoryIsReadInParts(t *testing.T) {
 	w := newWorld(t)
 	const total = 2*perPage + 5

@@ -58,8 +58,8 @@ func readForm(x *site.Exchange) (form, error) {
 	return f, nil
 }
 
-// readFields reads the named fields of a form. A field that a page of ours does not send is left alone:
-// extensions of browsers and gateways put fields into forms.
+// readFields reads the named fields of a form. A field that a page of ours does not send is left
+// alone: extensions of browsers and gateways put fields into forms.
 func readFields(x *site.Exchange, names ...string) (map[string]string, error) {
 	if x.Format == site.JSON {
 		return nil, &problem.Error{Code: problem.UnsupportedMediaType, Detail: "what a person sends is no form"}
@@ -98,8 +98,8 @@ func (f form) tooLong() string {
 	return ""
 }
 
-// vote takes a vote about the request, and puts it on the queue. Whether it counts is for the worker
-// to say, who asks the directory who the person is by then.
+// vote takes a vote about the request, and puts it on the queue. Whether it counts is for the
+// worker to say, who asks the directory who the person is by then.
 func (p *pages) vote(x *site.Exchange, who person, r review) {
 	ctx := x.Request.Context()
 	f, err := readForm(x)

@@ -100,17 +100,17 @@ func (id ID) Key() Key { return sha256.Sum256(id[:]) }
 // A Store keeps sessions. It is safe for concurrent use. Its errors are problem.Error:
 // StorageUnavailable where nothing else is said.
 type Store interface {
-	// SaveSession stores the session under the key. Saving the same once more changes nothing. A session
-	// that can't be stored whole is problem.Internal: without a person or an end, with an id that
-	// is no GUID, or with more than MaxGroups groups.
+	// SaveSession stores the session under the key. Saving the same once more changes nothing. A
+	// session that can't be stored whole is problem.Internal: without a person or an end, with an
+	// id that is no GUID, or with more than MaxGroups groups.
 	SaveSession(ctx context.Context, key Key, s Session) error
-	// Session returns the session of the key, also one that has ended by its time. problem.NotFound:
-	// there is none. problem.RecordUnreadable: it can't be read.
+	// Session returns the session of the key, also one that has ended by its time.
+	// problem.NotFound: there is none. problem.RecordUnreadable: it can't be read.
 	Session(ctx context.Context, key Key) (Session, error)
 	// EndSession removes the session of the key, if there is one.
 	EndSession(ctx context.Context, key Key) error
-	// ForgetSessions removes sessions that have ended before the time, at most limit. It begins where from
-	// says, "" for the beginning, and returns where to go on, "" after the last session. The work of
-	// one call is bounded, whatever the store holds.
+	// ForgetSessions removes sessions that have ended before the time, at most limit. It begins
+	// where from says, "" for the beginning, and returns where to go on, "" after the last session.
+	// The work of one call is bounded, whatever the store holds.
 	ForgetSessions(ctx context.Context, before time.Time, from string, limit int) (next string, err error)
 }

@@ -17,8 +17,8 @@ import (
 const (
 	// awayLifetime is how long a person may be at the provider.
 	awayLifetime = 10 * time.Minute
-	// clockSkew is how far the clock of the instance that sent the person away may run ahead of this
-	// one's.
+	// clockSkew is how far the clock of the instance that sent the person away may run ahead of
+	// this one's.
 	clockSkew = 5 * time.Minute
 	// maxPath is the longest path to return to, in bytes.
 	maxPath = 512
@@ -26,9 +26,9 @@ const (
 
 // away is a person's sign-in that is under way. It is kept in the person's own browser only.
 //
-// State, nonce and verifier are HMACs by the secret of the other parts. A change of what the browser
-// holds also changes the state, and the provider's answer does not fit any more. This needs no key
-// of ours, so there is no secret that all instances share.
+// State, nonce and verifier are HMACs by the secret of the other parts. A change of what the
+// browser holds also changes the state, and the provider's answer does not fit any more. This needs
+// no key of ours, so there is no secret that all instances share.
 type away struct {
 	secret [32]byte
 	at     int64  // Unix seconds

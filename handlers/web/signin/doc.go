@@ -10,9 +10,9 @@
 //
 // There is one cookie, because the Functions host passes one. While a person is at the provider it
 // holds one secret, the time and where to return; state, nonce and verifier are derived from all
-// three (away.go). So an answer counts only in the browser that asked for it, once, for ten minutes,
-// and for that page. After sign-in the cookie holds the id of a new session; no id that was there
-// before is ever used.
+// three (away.go). So an answer counts only in the browser that asked for it, once, for ten
+// minutes, and for that page. After sign-in the cookie holds the id of a new session; no id that
+// was there before is ever used.
 //
 // Nothing is asked at start: the provider's addresses follow from the tenant's id, and its keys are
 // fetched when the first token is verified.

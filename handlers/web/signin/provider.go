@@ -182,7 +182,8 @@ var (
 	entraCode = regexp.MustCompile(`AADSTS[0-9]{4,8}`)
 )
 
-// providerCode returns the codes in an error of the provider, for the log. Its words may name people.
+// providerCode returns the codes in an error of the provider, for the log. Its words may name
+// people.
 func providerCode(code, description string) string {
 	if !oauthCode.MatchString(code) {
 		code = ""
@@ -226,8 +227,8 @@ func (k *tracedKeys) noKeys() bool {
 	return k.err != nil && strings.HasPrefix(k.err.Error(), "fetching keys ")
 }
 
-// verify returns the claims of an ID token: signed by the provider, by its issuer, for us alone, not
-// expired, and an answer to this sign-in.
+// verify returns the claims of an ID token: signed by the provider, by its issuer, for us alone,
+// not expired, and an answer to this sign-in.
 func (p *provider) verify(ctx context.Context, a away, token string) (claims, *refusal) {
 	keys := &tracedKeys{KeySet: p.keys}
 	config := oidc.Config{ClientID: p.ClientID, SupportedSigningAlgs: []string{signature}, Now: p.now}

@@ -18,12 +18,12 @@ import (
 //go:embed page
 var files embed.FS
 
-// DefaultTimeout is how long the provider may take for a code, and how long for the groups. A person
-// waits for it.
+// DefaultTimeout is how long the provider may take for a code, and how long for the groups. A
+// person waits for it.
 const DefaultTimeout = 10 * time.Second
 
-// Assertions prove that the app is the registered one. It is asked once for each sign-in. Its errors
-// are logged, so they must hold no assertion.
+// Assertions prove that the app is the registered one. It is asked once for each sign-in. Its
+// errors are logged, so they must hold no assertion.
 type Assertions interface {
 	Assertion(ctx context.Context) (string, error)
 }
@@ -109,9 +109,9 @@ func (s *SignIn) Handlers() map[string]http.Handler {
 // Session returns who has sent the request. problem.SignInNeeded: nobody is signed in, or not any
 // more. problem.StorageUnavailable: it can't be said.
 //
-// A page that is asked for by GET sends the person to [Start] with 303. After a POST it shows a page
-// with a link there: the policy for forms (form-action) keeps a browser from following a form to the
-// provider.
+// A page that is asked for by GET sends the person to [Start] with 303. After a POST it shows a
+// page with a link there: the policy for forms (form-action) keeps a browser from following a form
+// to the provider.
 func (s *SignIn) Session(r *http.Request) (session.Session, error) {
 	id, found := idOf(r)
 	if !found {
@@ -213,15 +213,15 @@ func (s *SignIn) back(x *site.Exchange) {
 	s.forgetOld(x.Request.Context())
 }
 
-// How many old sessions a sign-in removes, and how long it takes for that at most. There are no more
-// sessions than sign-ins, so those that end are removed as fast as they come.
+// How many old sessions a sign-in removes, and how long it takes for that at most. There are no
+// more sessions than sign-ins, so those that end are removed as fast as they come.
 const (
 	forgetsAtOnce = 10
 	forgetTime    = 3 * time.Second
 )
 
-// forgetOld removes sessions that have ended: they hold names, and the groups of people. What fails is
-// tried at the next sign-in.
+// forgetOld removes sessions that have ended: they hold names, and the groups of people. What fails
+// is tried at the next sign-in.
 func (s *SignIn) forgetOld(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetTime)
 	defer cancel()

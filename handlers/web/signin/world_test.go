@@ -233,8 +233,8 @@ func (w *world) at(method string, address *url.URL, form url.Values) *http.Respo
 	return response
 }
 
-// choose lets the person sign in on the stand-in's page, and returns the path and query at which the
-// answer comes back.
+// choose lets the person sign in on the stand-in's page, and returns the path and query at which
+// the answer comes back.
 func (w *world) choose(to *url.URL, person string) string {
 	w.t.Helper()
 	chosen := *to

@@ -25,8 +25,8 @@ const (
 	emailField = "email"
 	codeField  = "inviteCode"
 	termsField = "terms"
-	// oldCodeQuery fills in the code in old links. The Functions host takes it for a key of its own, and
-	// looks that up: see [site.ReservedQueries].
+	// oldCodeQuery fills in the code in old links. The Functions host takes it for a key of its
+	// own, and looks that up: see [site.ReservedQueries].
 	oldCodeQuery = "code"
 )
 
@@ -120,7 +120,8 @@ func (f *form) check(e entry, page site.Reader) (submission.Submission, []proble
 	case err != nil:
 		return submission.Submission{}, nil, err
 	}
-	// The mail rules are checked even if something else is wrong, so that all faults are told at once.
+	// The mail rules are checked even if something else is wrong, so that all faults are told at
+	// once.
 	address := accepted.Email
 	if len(wrong) > 0 {
 		address, _ = submission.ParseAddress(e.Email) // its fault is in wrong

@@ -42,17 +42,17 @@ type form struct {
 
 // New returns the handler of the form. At the path "/" it leads to the form.
 //
-// GET and HEAD show it. Query parameters named like its fields fill it in; links with an inviteCode,
-// or with a code as it was called, are secrets. The parameter "lang" chooses the language. OPTIONS
-// answers preflights. POST takes a submission as a form, answered with pages and 303, or as JSON, as
-// docs/openapi.yaml describes.
+// GET and HEAD show it. Query parameters named like its fields fill it in; links with an
+// inviteCode, or with a code as it was called, are secrets. The parameter "lang" chooses the
+// language. OPTIONS answers preflights. POST takes a submission as a form, answered with pages and
+// 303, or as JSON, as docs/openapi.yaml describes.
 //
 // Pages of 403 (refused by the guards), 422 (fields that break a rule, an address that looks
 // mistyped, or a honeypot that was filled in at a human pace), 429 and 503 keep what was typed and
 // have a fresh token. Every answer but 303 and 202 has left nothing behind. A honeypot that was
-// filled in faster than people type gets a normal 303; nothing is enqueued. The answer
-// depends on the form of the submission and on what is generally known of its mail domain, never
-// on who signs up.
+// filled in faster than people type gets a normal 303; nothing is enqueued. The answer depends on
+// the form of the submission and on what is generally known of its mail domain, never on who signs
+// up.
 //
 // Accepting a submission logs one line with the request's id. What was typed is never logged.
 func New(config Config) (http.Handler, error) {

@@ -176,9 +176,9 @@ func (f *form) question(e *entry, accepted submission.Submission, reader site.Re
 	return text
 }
 
-// read reads the body. A missing field is empty. A repeated one, or a value that is not a string, is
-// MalformedBody. So is an unknown field in JSON. A form may have some: extensions of browsers and
-// gateways put them in, and the partner could not take them out.
+// read reads the body. A missing field is empty. A repeated one, or a value that is not a string,
+// is MalformedBody. So is an unknown field in JSON. A form may have some: extensions of browsers
+// and gateways put them in, and the partner could not take them out.
 func (f *form) read(x *site.Exchange) (entry, error) {
 	members, err := x.Members()
 	if err != nil {
@@ -268,9 +268,9 @@ const LogHoneypot = "honeypot filled in"
 // humanPace is how long people take at least to fill in the form.
 const humanPace = 5 * time.Second
 
-// spring answers a filled-in honeypot. Password managers and the like fill it in too, for people: so
-// if the form was open for as long as people need, it comes again, without the honeypot. A program
-// gets the answer to a submission that was taken. Nothing is enqueued; the status page says
+// spring answers a filled-in honeypot. Password managers and the like fill it in too, for people:
+// so if the form was open for as long as people need, it comes again, without the honeypot. A
+// program gets the answer to a submission that was taken. Nothing is enqueued; the status page says
 // "received", as for every id that may still be on the queue.
 //
 // The log tells both: see docs/operations.md.

@@ -28,8 +28,8 @@ const (
 )
 
 // posted sets the format of the answer to that of the body, which must be a form or JSON, in UTF-8.
-// A client that sends something else, and does not say what it accepts, gets a page if browsers send
-// such things from forms.
+// A client that sends something else, and does not say what it accepts, gets a page if browsers
+// send such things from forms.
 func (x *Exchange) posted() error {
 	media, parameters, err := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
 	charset, given := parameters["charset"]
@@ -107,9 +107,9 @@ func (x *Exchange) body() ([]byte, error) {
 // LogBodyless is the message of the log line for a form that came without its body.
 const LogBodyless = "form without its body"
 
-// bodyless returns the error for a form without a body, and logs what has taken it away. Browsers send
-// no form without one. The Functions host loses bodies that come in chunks, without a length: a proxy
-// or a gateway on the way does that.
+// bodyless returns the error for a form without a body, and logs what has taken it away. Browsers
+// send no form without one. The Functions host loses bodies that come in chunks, without a length:
+// a proxy or a gateway on the way does that.
 func (x *Exchange) bodyless() error {
 	x.site.service.Log.WarnContext(x.Request.Context(), LogBodyless,
 		"cause", "a proxy or gateway in front of the app sends bodies in chunks, which the Functions host drops; let it send Content-Length",

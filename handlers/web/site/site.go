@@ -69,8 +69,8 @@ type Config struct {
 	Referrers string
 	// Form is the address of the form, to which problem pages lead.
 	Form string
-	// Root is the path of the first page, below which all others are. Default [Root]. The choice of a
-	// language is remembered for them.
+	// Root is the path of the first page, below which all others are. Default [Root]. The choice of
+	// a language is remembered for them.
 	Root string
 }
 
@@ -188,8 +188,9 @@ func headers(policy, referrers string) http.Header {
 	return http.Header{
 		"Content-Security-Policy": {policy},
 		"Cache-Control":           {"no-store"}, // pages hold what a person typed; shared computers keep caches
-		// No other site learns a page's address. Without any referrer, browsers also hide the origin of
-		// the page's own forms, and old ones have nothing else to tell where a form comes from.
+		// No other site learns a page's address. Without any referrer, browsers also hide the
+		// origin of the page's own forms, and old ones have nothing else to tell where a form comes
+		// from.
 		"Referrer-Policy":                   {referrers},
 		"X-Content-Type-Options":            {"nosniff"},     // JSON is never run as a page
 		"X-Frame-Options":                   {"DENY"},        // frame-ancestors for old browsers

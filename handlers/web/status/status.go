@@ -32,7 +32,8 @@ type Requests interface {
 	Progress(ctx context.Context, id submission.ID) (request.Progress, error)
 }
 
-// Withdrawal is the fragment of the part of the page where a sign-up is withdrawn. Mails link to it.
+// Withdrawal is the fragment of the part of the page where a sign-up is withdrawn. Mails link to
+// it.
 const Withdrawal = "#withdraw"
 
 // Config is what the status page needs. Service and Requests are required.
@@ -290,7 +291,8 @@ type instruction struct {
 }
 
 // readInstruction reads the fields action, confirm and code of a form or a JSON object. A form may
-// also have the field tries, and fields of others. The error is InvalidInput for a code that is none.
+// also have the field tries, and fields of others. The error is InvalidInput for a code that is
+// none.
 func (s status) readInstruction(x *site.Exchange) (instruction, error) {
 	members, err := x.Members()
 	if err != nil {

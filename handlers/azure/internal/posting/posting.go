@@ -30,8 +30,8 @@ import (
 	"guestlist/handlers/request"
 )
 
-// DefaultTimeout is how long an attempt may take, with the token and all that is read of the answer:
-// the least that Standard Webhooks asks senders to wait.
+// DefaultTimeout is how long an attempt may take, with the token and all that is read of the
+// answer: the least that Standard Webhooks asks senders to wait.
 const DefaultTimeout = 15 * time.Second
 
 const (
@@ -52,8 +52,8 @@ type Config struct {
 	Scope      string
 	// Taken reports whether an answer means that the receiver has the notice.
 	Taken func(Answer) bool
-	// Barred reports whether an answer means, beyond what statuses say, that no notice will be taken
-	// until an admin has changed something. Nil: none does.
+	// Barred reports whether an answer means, beyond what statuses say, that no notice will be
+	// taken until an admin has changed something. Nil: none does.
 	Barred func(Answer) bool
 	// Advice says what an admin can do about an answer; "" for nothing in particular.
 	Advice func(Answer) string
@@ -150,8 +150,8 @@ var kinds = []request.NoticeKind{
 	request.DecidedNotice, request.ExpiredNotice, request.DigestNotice, request.TestNotice,
 }
 
-// Check returns an error with the code [request.NoticeRefused] unless the notice can be told: it has
-// an id and a known kind, a link that people can follow, and no address of anybody.
+// Check returns an error with the code [request.NoticeRefused] unless the notice can be told: it
+// has an id and a known kind, a link that people can follow, and no address of anybody.
 func (p *Poster) Check(n request.Notice) error {
 	link, err := url.Parse(n.Link)
 	switch {
@@ -277,8 +277,8 @@ func (p *Poster) code(a Answer) problem.Code {
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return request.NoticeUnreached // it did not begin with the request
 	case http.StatusServiceUnavailable:
-		// A gateway says it too, of what was behind it when the connection broke. Only who says when
-		// to come again has turned the notice away.
+		// A gateway says it too, of what was behind it when the connection broke. Only who says
+		// when to come again has turned the notice away.
 		if a.asksToWait {
 			return request.NoticeUnreached
 		}

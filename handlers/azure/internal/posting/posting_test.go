@@ -78,8 +78,8 @@ func TestGuardAllowsPublicAddressesOnly(t *testing.T) {
 	}
 }
 
-// nameServer returns a resolver for which every name has the addresses that answer returns, anew for
-// each question.
+// nameServer returns a resolver for which every name has the addresses that answer returns, anew
+// for each question.
 func nameServer(t *testing.T, answer func() []netip.Addr) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -150,8 +150,8 @@ func wantCode(t *testing.T, err error, code problem.Code, says string) {
 	}
 }
 
-// TestNameCannotLeadIntoTheNetwork: what counts is the address that a connection is made to, and not
-// one that was looked up before.
+// TestNameCannotLeadIntoTheNetwork: what counts is the address that a connection is made to, and
+// not one that was looked up before.
 func TestNameCannotLeadIntoTheNetwork(t *testing.T) {
 	for _, inside := range []string{"127.0.0.1", "::1", "10.0.0.5", "169.254.169.254", "168.63.129.16", "::ffff:127.0.0.1", "fe80::1", "0.0.0.0"} {
 		resolver := nameServer(t, func() []netip.Addr { return []netip.Addr{netip.MustParseAddr(inside)} })

@@ -114,8 +114,8 @@ func Fault(err error) string {
 	}
 }
 
-// Unreached reports whether a call that got no answer has certainly not come to the server: there was
-// no connection to it, or the server was not the right one.
+// Unreached reports whether a call that got no answer has certainly not come to the server: there
+// was no connection to it, or the server was not the right one.
 func Unreached(err error) bool {
 	var dial *net.OpError
 	var authority x509.UnknownAuthorityError

@@ -21,8 +21,8 @@ const (
 )
 
 // votes measures what a vote costs about a request that two people decide, by the ids in the row:
-// until it is stored and the index of what waits agrees. The invitation that follows the last one is
-// not a part of it.
+// until it is stored and the index of what waits agrees. The invitation that follows the last one
+// is not a part of it.
 func votes(ctx context.Context, handler string, w *world) error {
 	err := w.store.PutRow(ctx, policy.Raw{Partition: "fabrikam.com", Name: "asks", Columns: map[string]any{
 		"Action": "review", "Approvers": approver, "SecondApprovers": secondApprover,
@@ -88,8 +88,8 @@ func (p process) vote(ctx context.Context, w *world, id submission.ID, by string
 	return err
 }
 
-// ofVote returns how many calls of storage and of Graph were for a vote: all until the index of what
-// waits agrees with the request.
+// ofVote returns how many calls of storage and of Graph were for a vote: all until the index of
+// what waits agrees with the request.
 func (o *order) ofVote() (storage, directory int) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()

@@ -132,8 +132,8 @@ func (r running) hosts(t *testing.T) []string {
 	return hosts
 }
 
-// memberships returns how many group memberships the stand-in has, beside those of the people who can
-// sign in.
+// memberships returns how many group memberships the stand-in has, beside those of the people who
+// can sign in.
 func (r running) memberships(t *testing.T) int {
 	t.Helper()
 	response, err := http.Get(r.Graph + "/stand-in/memberships")

@@ -112,8 +112,8 @@ func TestAppSettingsHaveTheProgramsDefaults(t *testing.T) {
 }
 
 // An address in place of the account's name fails at some starts of the host
-// (Azure/azure-functions-host#11787). With a name, the host takes no address for the bindings, whose
-// queues are in another account where identities are split.
+// (Azure/azure-functions-host#11787). With a name, the host takes no address for the bindings,
+// whose queues are in another account where identities are split.
 func TestHostFindsItsStorageByName(t *testing.T) {
 	account := regexp.MustCompile(`/storageAccounts/(st[fsr]?)[a-z0-9]+'`)
 	for _, s := range snapshots(t, allLayouts) {
@@ -216,9 +216,8 @@ func TestEveryOfferedSettingReachesTheApp(t *testing.T) {
 	}
 }
 
-// A captcha cannot do without its secret, so the other apps have none.
-// The status page knows by the form's key which ids were issued. The worker needs no secret but those
-// of channels.
+// A captcha cannot do without its secret, so the other apps have none. The status page knows by the
+// form's key which ids were issued. The worker needs no secret but those of channels.
 func TestOnlyTheAppsThatNeedThemGetSecrets(t *testing.T) {
 	for _, s := range snapshots(t, allLayouts) {
 		kept := s.names("Microsoft.KeyVault/vaults/secrets")

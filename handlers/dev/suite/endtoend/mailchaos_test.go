@@ -169,9 +169,10 @@ func (m *mailStack) proveMailbox(p partner) {
 	}
 }
 
-// TestHandlerKilledAtEveryStepSendsEachMailOnce kills the handler after every step of a guest's way,
-// before it has heard of that, and before each step that another service takes. Before any other it
-// knows no more than after the one that went ahead. Each guest gets one code and one invitation.
+// TestHandlerKilledAtEveryStepSendsEachMailOnce kills the handler after every step of a guest's
+// way, before it has heard of that, and before each step that another service takes. Before any
+// other it knows no more than after the one that went ahead. Each guest gets one code and one
+// invitation.
 func TestHandlerKilledAtEveryStepSendsEachMailOnce(t *testing.T) {
 	t.Parallel()
 	m, k := newKilledStack(t)
