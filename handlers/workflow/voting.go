@@ -16,10 +16,12 @@ const (
 	// ignoredTold is how many votes that do not count are in the history of a request: whoever may
 	// send to the queue can send any number.
 	ignoredTold = 20
-	// ballotRest is how long a ballot rests whose request, or its place there, is not to be had,
-	// and ballotLimit how long it is put back for that. After that it is kept as a dead letter.
-	ballotRest  = 15 * time.Minute
-	ballotLimit = 7 * 24 * time.Hour
+	// ballotLimit is how long a ballot is put back whose request, or its place there, is not to be
+	// had. After that it is kept as a dead letter. It rests for a quarter of its age each time, and
+	// for leastBallotRest and mostBallotRest at least and at most.
+	ballotLimit     = 7 * 24 * time.Hour
+	leastBallotRest = 15 * time.Minute
+	mostBallotRest  = 2 * time.Hour
 )
 
 // Vote applies a ballot: the vote of a person about a request in Review. The message is not
@@ -64,10 +66,12 @@ func (w *Worker) putBallotBack(ctx context.Context, messageID string, ballot req
 	if err != nil {
 		return err
 	}
-	if w.config.Now().Sub(ballot.Cast).Abs() > ballotLimit {
+	age := w.config.Now().Sub(ballot.Cast).Abs()
+	if age > ballotLimit {
 		return w.Keep(ctx, messageID, body, why)
 	}
-	err = w.config.Queues.Put(ctx, request.DecisionsQueue, body, w.config.Jitter(ballotRest))
+	rest := min(max(age/4, leastBallotRest), mostBallotRest)
+	err = w.config.Queues.Put(ctx, request.DecisionsQueue, body, w.config.Jitter(rest))
 	if err != nil {
 		return fmt.Errorf("putting a vote about request %s back on the queue: %w", ballot.ID, err)
 	}

@@ -523,9 +523,14 @@ func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
 	if len(a.put) != 1 || a.put[0].queue != request.DecisionsQueue {
 		t.Fatalf("put %v", a.put)
 	}
+	a.now = a.now.Add(4 * time.Hour)
+	ok(t, a.vote(ballot))
+	if rest := a.put[1].visible.Sub(a.now); rest < time.Hour || rest > 2*time.Hour {
+		t.Errorf("a vote of four hours ago rests for %v", rest)
+	}
 	a.now = a.now.AddDate(0, 0, 8)
 	ok(t, a.vote(ballot))
-	if letters := must(a.store.AllDeadLetters(t.Context()))(t); len(letters) != 1 || len(a.put) != 1 {
+	if letters := must(a.store.AllDeadLetters(t.Context()))(t); len(letters) != 1 || len(a.put) != 2 {
 		t.Errorf("%d dead letters, %d put back", len(letters), len(a.put))
 	}
 }

@@ -380,6 +380,14 @@ func (r *run) sweepRead(by *call, sweep request.Sweep) {
 	}
 }
 
+// sweepComes reports whether the request could not be read at some time since the last round of the
+// sweep began. What a call has written beside it, and could not take back, stays until the next.
+func (r *run) sweepComes(id submission.ID) bool {
+	return slices.ContainsFunc(r.spoilt, func(s *spoiling) bool {
+		return s.record.Request == id && (s.to == 0 || s.to >= r.lastRound)
+	})
+}
+
 // sweepSaved checks what a round of the sweep has found, if it has ended.
 func (r *run) sweepSaved(by *call, sweep request.Sweep) {
 	r.roundFrom = by.upkeep.sweptFrom

@@ -428,6 +428,9 @@ func (r *run) judgeReviews() {
 			continue
 		}
 		entry, is := listed[id]
+		if is && r.sweepComes(id) {
+			entry.Deciders = record.Deciders()
+		}
 		if !is || !entry.Since.Equal(record.Reviewing.Since) || entry.Stage != record.Reviewing.Stage ||
 			!slices.Equal(entry.Deciders, record.Deciders()) {
 			r.breach(lawListed, "%s waits for a person, and the index has %+v", r.nameOf(id), entry)
