@@ -28,6 +28,7 @@ var azCommands = map[string]string{
 	"deployment group create":                    "--resource-group --name --parameters --template-file",
 	"deployment group show":                      "--resource-group --name",
 	"deployment group what-if":                   "--resource-group --parameters --no-pretty-print --validation-level",
+	"eventgrid event-subscription create":        "--name --source-resource-id --endpoint --endpoint-type --event-delivery-schema",
 	"functionapp config appsettings delete":      "--resource-group --name --setting-names",
 	"functionapp config appsettings list":        "--resource-group --name",
 	"functionapp deployment source config-zip":   "--resource-group --name --src",

@@ -145,7 +145,9 @@ func eventfulDay(t *testing.T) *handlerLines {
 	h := startHost(t, "guestlist.zip", storage, lines,
 		"GUESTLIST_GRAPH_URL="+graph.URL, "GUESTLIST_DAILY_INVITATIONS=6", "GUESTLIST_DAILY_SHARE=50",
 		"GUESTLIST_FORM_KEYS="+formKey, "GUESTLIST_PUBLIC_ORIGINS=https://join.fabrikam.example",
-		"GUESTLIST_MAIL=acs", "GUESTLIST_MAIL_URL="+closedMailService(t), "GUESTLIST_MAIL_SENDER="+mailSender, "GUESTLIST_PROOF=none")
+		"GUESTLIST_MAIL=acs", "GUESTLIST_MAIL_URL="+closedMailService(t), "GUESTLIST_MAIL_SENDER="+mailSender, "GUESTLIST_PROOF=none",
+		"GUESTLIST_REVIEW_ORIGIN=https://reviews.fabrikam.example", "GUESTLIST_SIGN_IN_TENANT="+someID, "GUESTLIST_SIGN_IN_CLIENT_ID="+someID,
+		"AZURE_CLIENT_ID="+someID)
 
 	// Dead letters: a message that is not ours, and one of ours that failed too often, which is
 	// tried again and denied.
@@ -218,6 +220,9 @@ func eventfulDay(t *testing.T) *handlerLines {
 	return lines
 }
 
+// someID is an id of a tenant or an app that nobody is asked about.
+const someID = "11111111-0000-4000-8000-000000000001"
+
 const mailSender = "guests@fabrikam.example"
 
 // closedMailService returns the address of a mail service that does not let the app send.
@@ -236,8 +241,8 @@ func closedMailService(t *testing.T) string {
 	return server.URL
 }
 
-// fillStore adds policy rows, a request that has waited for a person for too long, and one that has
-// been owed a mail for too long. Only the mailboxes of one domain have to be proved.
+// fillStore adds policy rows, a request that has waited for a person for too long, one that has been
+// owed a mail for too long, and a notice that nobody got for days. Only the mailboxes of one domain have to be proved.
 func fillStore(t *testing.T, store *tables.Store) error {
 	err := store.Create(t.Context())
 	if err != nil {
@@ -260,6 +265,12 @@ func fillStore(t *testing.T, store *tables.Store) error {
 		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
 		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
 	}, nil)
+	if err != nil {
+		return err
+	}
+	err = store.PutNotices(t.Context(), []request.NoticeEntry{{
+		Request: newID(t, long), Stage: request.FirstStage, Since: long, Kind: request.AskedNotice, Mark: "mark", At: long, Due: long,
+	}})
 	if err != nil {
 		return err
 	}
