@@ -39,10 +39,11 @@ func (rules ReviewRules) Stages() int {
 }
 
 // Deciders returns the ids of those who decide at the stage, from 1 on, beside the reviewers of the
-// app: users and groups, each once. None means that only reviewers decide.
+// app: users and groups, each once. None means that only reviewers decide. At a second stage that
+// the rules do not ask for any more, another one of the first stage decides.
 func (rules ReviewRules) Deciders(stage int, escalated bool) []string {
 	ids := slices.Clone(rules.Approvers)
-	if stage > 1 {
+	if stage > 1 && len(rules.SecondApprovers) > 0 {
 		ids = slices.Clone(rules.SecondApprovers)
 	} else if rules.SponsorsDecide {
 		ids = append(ids, rules.Sponsors...)

@@ -204,6 +204,20 @@ func TestThoseWhoDecideAreToldWhatWaits(t *testing.T) {
 	n.wantNothingDue()
 }
 
+// TestWhoDecidesAtBothStagesIsAskedAgain: that the first stage is decided and that the second waits
+// comes in one mail, which must not say that there is nothing to do.
+func TestWhoDecidesAtBothStagesIsAskedAgain(t *testing.T) {
+	n := newTold(t)
+	id := n.waits("ana@contoso.com", "Approvers", paula+" "+paul, "SecondApprovers", paul)
+	n.settleMinutes(3)
+	n.decides(id, paula, true)
+	n.settleMinutes(3)
+	n.wantSubjects(paul, askedSubject, askedSubject)
+	if mails := n.mailsTo(mailOf(paul)); !strings.Contains(mails[len(mails)-1].Text, "2 of 2") {
+		t.Errorf("the mail says:\n%s", mails[len(mails)-1].Text)
+	}
+}
+
 func TestRecipientsAreThoseWhoDecideNow(t *testing.T) {
 	var crowd []string
 	for i := range 25 {

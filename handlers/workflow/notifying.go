@@ -17,6 +17,12 @@ const (
 	// cut off.
 	noticeTime  = 12 * time.Second
 	noticeLimit = 20 * time.Second
+	// noticeTaking is when it begins to look at no further entry, so that there is time to tell
+	// what it has looked at, and noticeAsking the longest that it waits for the directory.
+	noticeTaking = 5 * time.Second
+	noticeAsking = 4 * time.Second
+	// noticeSettling is how long it has, after all that, to write down what came of it.
+	noticeSettling = 10 * time.Second
 	// noticeBatch is the most entries that a run looks at, and noticeMails the most mails it sends.
 	// The rest is due at the next.
 	noticeBatch = 60
@@ -24,6 +30,9 @@ const (
 	// noticeLease is how long an intent without a receipt is left alone: a call may still be at it,
 	// and a mail service may for a while not know a mail that it has taken.
 	noticeLease = longestMailLease
+	// noticeTries is after how many attempts the mail service is not believed any more that it does
+	// not know a mail of which the outcome is unknown.
+	noticeTries = 5
 	// noticePatience is how long it is tried to tell somebody.
 	noticePatience = 3 * 24 * time.Hour
 	// orphanAge is how old an entry is for certain of which no record will ever say that it counts.
@@ -87,35 +96,40 @@ func (w *Worker) sendNotices(ctx context.Context) {
 	if w.config.Notices == nil || len(w.noticeKinds()) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, noticeLimit)
+	working, cancel := context.WithTimeout(ctx, noticeLimit)
 	defer cancel()
-	run := &noticeRun{
-		Worker: w, began: w.config.Now(), people: map[string]request.Addressees{}, unknown: map[string]error{},
-	}
-	entries, err := w.config.Notices.Outbox.DueNotices(ctx, run.began, noticeBatch)
+	entries, err := w.config.Notices.Outbox.DueNotices(working, w.config.Now(), noticeBatch)
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "the notices that are due can't be listed", "code", problem.CodeOf(err), "error", err)
 		return
 	}
+	run := &noticeRun{
+		Worker: w, began: w.config.Now(), people: map[string]request.Addressees{}, unknown: map[string]error{},
+	}
 	for _, entry := range entries {
-		if run.over() {
+		if run.since() > noticeTaking {
 			break
 		}
-		err = run.take(ctx, entry)
+		err = run.take(working, entry)
 		if err != nil {
 			w.config.Log.ErrorContext(ctx, "a notice can't be prepared", "request", entry.Request,
 				"code", problem.CodeOf(err), "error", err)
 		}
 	}
 	run.writeLetters()
-	run.intend(ctx)
-	run.tellChannels(ctx)
-	run.post(ctx)
-	run.settle(ctx)
+	run.intend(working)
+	run.post(working)
+	run.tellChannels(working)
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeSettling)
+	defer cancel()
+	run.settle(settling)
 }
 
+// since returns for how long the run has been at it.
+func (n *noticeRun) since() time.Duration { return n.config.Now().Sub(n.began).Abs() }
+
 // over reports whether the run begins nothing new.
-func (n *noticeRun) over() bool { return n.config.Now().Sub(n.began).Abs() > noticeTime }
+func (n *noticeRun) over() bool { return n.since() > noticeTime }
 
 // take looks at an entry: what it says must be so, and the record must name it.
 func (n *noticeRun) take(ctx context.Context, entry request.NoticeEntry) error {
@@ -274,7 +288,7 @@ func (n *noticeRun) askMail(ctx context.Context, d *dueNotice, intent request.No
 			"code", problem.CodeOf(err), "error", err)
 		n.silent = true
 		d.later(notifying.after(d.entry.Tries, problem.From(err).RetryAfter), true)
-	case status.State == request.MailUnheard:
+	case status.State == request.MailUnheard && d.entry.Tries < noticeTries:
 		d.entry.Drop(intent.To)
 	default:
 		d.entry.Tell(intent.To)
@@ -327,7 +341,9 @@ func (n *noticeRun) addressees(ctx context.Context, ids []string) (request.Addre
 	}
 	err := n.unknown[key]
 	if err == nil {
-		to, err = n.config.People.Addressees(ctx, ids, crowd)
+		asking, cancel := context.WithTimeout(ctx, noticeAsking)
+		to, err = n.config.People.Addressees(asking, ids, crowd)
+		cancel()
 	}
 	if err != nil {
 		if n.unknown[key] == nil {
@@ -384,7 +400,8 @@ func (n *noticeRun) writeLetters() {
 		}
 		for _, items := range p.requests {
 			slices.SortStableFunc(items, func(a, b *dueNotice) int {
-				return cmp.Or(cmp.Compare(a.request.ID, b.request.ID), order(a.entry.Kind)-order(b.entry.Kind))
+				return cmp.Or(cmp.Compare(a.request.ID, b.request.ID), a.entry.Since.Compare(b.entry.Since),
+					order(a.entry.Kind)-order(b.entry.Kind))
 			})
 			n.letters = append(n.letters, newNoticeLetter(p.to, items))
 		}
@@ -412,16 +429,14 @@ func newNoticeLetter(to request.Addressee, items []*dueNotice) *noticeLetter {
 
 // requests returns how many requests the letter is about that wait, and that do no more.
 func (l *noticeLetter) requests() (waiting, over int) {
-	var before *dueNotice
-	for _, d := range l.items {
+	for i, d := range l.items {
 		switch {
-		case before != nil && before.request.ID == d.request.ID:
+		case i+1 < len(l.items) && l.items[i+1].request.ID == d.request.ID: // the last one counts
 		case d.entry.Kind.Waits():
 			waiting++
 		default:
 			over++
 		}
-		before = d
 	}
 	return waiting, over
 }

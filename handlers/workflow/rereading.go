@@ -3,7 +3,6 @@ package workflow
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,7 +19,7 @@ const rereadAtOnce = 200
 // rowReader reads the policy rows of requests that wait for people, each partition once.
 type rowReader struct {
 	*Worker
-	rows  map[string]map[string]policy.Row // by partition and name
+	rows  map[string]map[string]policy.Row // by partition and name; none of a partition that can't be read
 	reads int
 }
 
@@ -28,33 +27,34 @@ type rowReader struct {
 // decides, and by when. A vote is held to the row as it is, whatever the index says; but those who
 // decide by now have to find the request.
 //
-// The entries agree with their requests. Each round begins with another of them.
-func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) error {
+// The entries agree with their requests. Each round begins with another of them. What fails is left
+// to another round: the sweep has other things to do.
+func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) {
 	if len(entries) == 0 {
-		return nil
+		return
 	}
 	reader := rowReader{Worker: w, rows: map[string]map[string]policy.Row{}}
 	first := int(s.Began.Unix()/int64(time.Hour/time.Second)) * rereadAtOnce % len(entries)
 	loads := 0
 	for i := range entries {
 		if loads == rereadAtOnce || reader.reads == rereadAtOnce {
-			return nil
+			return
 		}
 		entry := entries[(first+i)%len(entries)]
 		agrees, err := reader.agrees(ctx, entry)
-		if err != nil {
-			return fmt.Errorf("reading the rows of what waits for people: %w", err)
+		if err == nil && !agrees {
+			loads++
+			err = w.followRow(ctx, entry.ID)
 		}
-		if agrees {
+		if err == nil {
 			continue
 		}
-		loads++
-		err = w.followRow(ctx, entry.ID)
-		if err != nil {
-			return fmt.Errorf("following the row of request %s: %w", entry.ID, err)
+		w.config.Log.WarnContext(ctx, "the row of a request that waits for a person can't be followed", "request", entry.ID,
+			"code", problem.CodeOf(err), "error", err)
+		if problem.CodeOf(err) == problem.StorageUnavailable {
+			return
 		}
 	}
-	return nil
 }
 
 // agrees reports whether the entry says what its row says now, as far as the entry tells which row
@@ -84,15 +84,15 @@ func (reader *rowReader) row(ctx context.Context, key policy.RowKey) (row policy
 	named, read := reader.rows[key.Partition]
 	if !read {
 		reader.reads++
+		named = map[string]policy.Row{}
+		reader.rows[key.Partition] = named
 		raws, err := reader.config.Rows.Rows(ctx, []string{key.Partition})
 		if err != nil {
 			return policy.Row{}, false, err
 		}
-		named = map[string]policy.Row{}
 		for _, raw := range raws {
 			named[raw.Name] = reader.config.Parse(raw)
 		}
-		reader.rows[key.Partition] = named
 	}
 	row, found = named[key.Name]
 	return row, found, nil
@@ -118,7 +118,7 @@ func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 		return err
 	}
 	v := j.Request.Reviewing
-	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) {
+	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) && !j.looksSooner() {
 		return nil
 	}
 	v.ListAgain = true
@@ -138,10 +138,15 @@ func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 // then plans the look: a due entry for a later time could replace one that somebody has just
 // written.
 func (j *job) lookSooner(ctx context.Context) error {
-	r := &j.Request
-	if next := r.NextLook(); next.IsZero() || !r.Due.IsZero() && !next.Before(r.Due) {
+	if !j.looksSooner() {
 		return nil
 	}
-	r.Due = j.config.Now()
-	return j.bringBack(ctx, r.ID, 0)
+	j.Request.Due = j.config.Now()
+	return j.bringBack(ctx, j.Request.ID, 0)
+}
+
+// looksSooner reports whether the request would come back too late for its next look.
+func (j *job) looksSooner() bool {
+	next, due := j.Request.NextLook(), j.Request.Due
+	return !next.IsZero() && (due.IsZero() || next.Before(due))
 }

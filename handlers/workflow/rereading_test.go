@@ -1,14 +1,17 @@
 package workflow_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
+	"guestlist/handlers/workflow"
 )
 
 // sweep runs upkeep an hour later, with one round of the sweep.
@@ -92,6 +95,19 @@ func TestSweepListsThoseWhoDecideByRowNow(t *testing.T) {
 	}
 }
 
+// failingRows can't read any rows once they fail.
+type failingRows struct {
+	rows request.Rows
+	fail bool
+}
+
+func (f *failingRows) Rows(ctx context.Context, partitions []string) ([]policy.Raw, error) {
+	if f.fail {
+		return nil, problem.New(problem.Internal, "more rows than can be read")
+	}
+	return f.rows.Rows(ctx, partitions)
+}
+
 // only returns the id of the one request that waits.
 func (a *assembly) only() submission.ID {
 	a.t.Helper()
@@ -111,6 +127,62 @@ func TestEditedRowBringsDeadlineForward(t *testing.T) {
 	a.now = a.now.Add(48 * time.Hour)
 	a.settle(3)
 	a.wantState(id, request.Denied)
+}
+
+// TestSweepEscalatesByEditedRow: those who decide too after a while find the request then, and not
+// only at its deadline.
+func TestSweepEscalatesByEditedRow(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula)
+	a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "EscalateTo", erin, "EscalateAfter", int32(2))
+	a.sweep()
+	a.now = a.now.Add(48 * time.Hour)
+	a.sweep()
+	a.settle(2)
+	if got := a.entry(id).Deciders; !slices.Equal(got, []string{paula, erin}) {
+		t.Errorf("%q decide", got)
+	}
+}
+
+// TestSweepGoesOnThoughRowsCannotBeRead: a partition that is too large must not keep the sweep from
+// all else.
+func TestSweepGoesOnThoughRowsCannotBeRead(t *testing.T) {
+	rows := &failingRows{}
+	a := newAssembly(t, func(c *workflow.Config) { rows.rows, c.Rows = c.Rows, rows })
+	a.row("contoso.com", "ask", "Action", "review", "Approvers", paula)
+	a.signUpFor("ana@contoso.com", 1)
+	rows.fail = true
+	before := must(a.store.Sweep(t.Context()))(t).Ended
+	a.sweep()
+	if after := must(a.store.Sweep(t.Context()))(t).Ended; !after.After(before) {
+		t.Errorf("the last round ended at %v, and at %v", before, after)
+	}
+}
+
+// TestSecondStageThatIsNotAskedForAnyMore: another one of those who decide first says the last yes.
+func TestSecondStageThatIsNotAskedForAnyMore(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula+" "+erin, "SecondApprovers", sven)
+	a.says(id, paula, true)
+	a.row("contoso.com", "ask", "Action", "review", "Approvers", paula+" "+erin)
+	a.sweep()
+	a.says(id, paula, true)
+	a.wantState(id, request.Review)
+	a.says(id, erin, true)
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
+
+// TestSecondVoteIsNoRepetition: somebody has changed their mind while the first vote waits.
+func TestSecondVoteIsNoRepetition(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula)
+	a.people.Before = func(string) error { return problem.New(request.DirectoryUnavailable, "silent") }
+	a.says(id, paula, true)
+	a.says(id, paula, false)
+	if got := a.whats(id); !slices.Contains(got, "vote-repeated") {
+		t.Errorf("the history has %q", got)
+	}
 }
 
 // TestSweepFollowsRowOfOneAddress: the index does not tell which row that is.

@@ -182,10 +182,7 @@ func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page requ
 			return err
 		}
 	}
-	err = w.rereadRows(ctx, s, agree)
-	if err != nil {
-		return err
-	}
+	w.rereadRows(ctx, s, agree)
 	s.Tally.Compared = last
 	return nil
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -75,23 +76,37 @@ func (n *noticeRun) intend(ctx context.Context) {
 		if len(d.begun) == 0 {
 			continue
 		}
-		var err error
 		if n.over() {
-			err = problem.New(problem.StorageUnavailable, "there is no time left")
-		} else {
-			err = n.saveEntry(ctx, d)
+			d.holdBack()
+			n.withoutLetters(ctx, d)
+			continue
 		}
+		err := n.saveEntry(ctx, d)
 		if err == nil {
 			continue
 		}
 		n.config.Log.WarnContext(ctx, "a notice is not told now", "request", d.entry.Request, "code", problem.CodeOf(err), "error", err)
 		d.dead = true
-		for _, l := range n.letters {
-			l.items = slices.DeleteFunc(l.items, func(other *dueNotice) bool { return other == d })
-			if len(l.items) == 0 && !l.dead {
-				l.dead = true
-				n.unbookMail(ctx, l.booked)
-			}
+		n.withoutLetters(ctx, d)
+	}
+}
+
+// holdBack takes back the intents of this run, which has no time left for them.
+func (d *dueNotice) holdBack() {
+	for _, to := range d.begun {
+		d.entry.Drop(to)
+	}
+	d.begun, d.channels = nil, nil
+	d.later(0, false)
+}
+
+// withoutLetters takes the notice out of the letters.
+func (n *noticeRun) withoutLetters(ctx context.Context, d *dueNotice) {
+	for _, l := range n.letters {
+		l.items = slices.DeleteFunc(l.items, func(other *dueNotice) bool { return other == d })
+		if len(l.items) == 0 && !l.dead {
+			l.dead = true
+			n.unbookMail(ctx, l.booked)
 		}
 	}
 }
@@ -168,7 +183,7 @@ func (n *noticeRun) tellChannels(ctx context.Context) {
 }
 
 // tellChannel tells one channel. What concerns all its notices, or two of them, makes it be left
-// alone for a while.
+// alone for a while, and so does one that takes too long.
 func (n *noticeRun) tellChannel(ctx context.Context, d *dueNotice, channel request.Channel, troubled map[string]int) {
 	name := channel.Name()
 	calling, cancel := context.WithTimeout(ctx, channelCall)
@@ -191,7 +206,7 @@ func (n *noticeRun) tellChannel(ctx context.Context, d *dueNotice, channel reque
 		wait = max(wait, n.channels.failed(name, n.config.Now(), failure.RetryAfter))
 	default: // it may have taken the notice
 		troubled[name]++
-		if troubled[name] == 2 {
+		if troubled[name] == 2 || errors.Is(err, context.DeadlineExceeded) {
 			wait = max(wait, n.channels.failed(name, n.config.Now(), failure.RetryAfter))
 		}
 		if !channel.Recognizes() {
