@@ -73,7 +73,7 @@ stand-in: emulator build ## run everything except the host, for func start of Az
 	@bin/localhost -no-host
 
 test: setup ## run every test
-	go test -timeout 20m ./handlers/...
+	go test -timeout 45m ./handlers/...
 
 fuzz: tools ## run every fuzz target for a minute; FOR=10m chooses another time
 	@grep -rn '^func Fuzz' handlers --include='*_test.go' | sed -E 's,/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*, \1,' | \

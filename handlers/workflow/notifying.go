@@ -30,9 +30,6 @@ const (
 	// noticeLease is how long an intent without a receipt is left alone: a call may still be at it,
 	// and a mail service may for a while not know a mail that it has taken.
 	noticeLease = longestMailLease
-	// noticeTries is after how many attempts the mail service is not believed any more that it does
-	// not know a mail of which the outcome is unknown.
-	noticeTries = 5
 	// noticePatience is how long it is tried to tell somebody.
 	noticePatience = 3 * 24 * time.Hour
 	// orphanAge is how old an entry is for certain of which no record will ever say that it counts.
@@ -288,7 +285,7 @@ func (n *noticeRun) askMail(ctx context.Context, d *dueNotice, intent request.No
 			"code", problem.CodeOf(err), "error", err)
 		n.silent = true
 		d.later(notifying.after(d.entry.Tries, problem.From(err).RetryAfter), true)
-	case status.State == request.MailUnheard && d.entry.Tries < noticeTries:
+	case status.State == request.MailUnheard:
 		d.entry.Drop(intent.To)
 	default:
 		d.entry.Tell(intent.To)

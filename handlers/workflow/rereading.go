@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,18 +28,18 @@ type rowReader struct {
 // decides, and by when. A vote is held to the row as it is, whatever the index says; but those who
 // decide by now have to find the request.
 //
-// The entries agree with their requests. Each round begins with another of them. What fails is left
-// to another round: the sweep has other things to do.
-func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) {
+// The entries agree with their requests. Each round begins with another of them. A row that can't be
+// read is left to another round: the sweep has other things to do. The error is that of storage.
+func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) error {
 	if len(entries) == 0 {
-		return
+		return nil
 	}
 	reader := rowReader{Worker: w, rows: map[string]map[string]policy.Row{}}
 	first := int(s.Began.Unix()/int64(time.Hour/time.Second)) * rereadAtOnce % len(entries)
 	loads := 0
 	for i := range entries {
 		if loads == rereadAtOnce || reader.reads == rereadAtOnce {
-			return
+			return nil
 		}
 		entry := entries[(first+i)%len(entries)]
 		agrees, err := reader.agrees(ctx, entry)
@@ -46,15 +47,16 @@ func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []req
 			loads++
 			err = w.followRow(ctx, entry.ID)
 		}
+		if problem.CodeOf(err) == problem.StorageUnavailable {
+			return fmt.Errorf("following the row of request %s: %w", entry.ID, err)
+		}
 		if err == nil {
 			continue
 		}
 		w.config.Log.WarnContext(ctx, "the row of a request that waits for a person can't be followed", "request", entry.ID,
 			"code", problem.CodeOf(err), "error", err)
-		if problem.CodeOf(err) == problem.StorageUnavailable {
-			return
-		}
 	}
+	return nil
 }
 
 // agrees reports whether the entry says what its row says now, as far as the entry tells which row

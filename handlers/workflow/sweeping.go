@@ -182,7 +182,10 @@ func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page requ
 			return err
 		}
 	}
-	w.rereadRows(ctx, s, agree)
+	err = w.rereadRows(ctx, s, agree)
+	if err != nil {
+		return err
+	}
 	s.Tally.Compared = last
 	return nil
 }

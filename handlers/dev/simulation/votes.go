@@ -284,11 +284,12 @@ func (r *run) decides(person string, stage int, record request.Request) bool {
 	}
 	rules := r.rulesOf(record)
 	named := rules.Approvers
-	if stage == 2 {
+	second := stage == 2 && len(rules.SecondApprovers) > 0
+	if second {
 		named = rules.SecondApprovers
 	}
 	named = append(slices.Clone(named), rules.EscalateTo...)
-	if stage == 1 && rules.SponsorsDecide {
+	if !second && rules.SponsorsDecide {
 		named = append(named, rules.Sponsors...)
 	}
 	if slices.Contains(named, person) {
