@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -38,11 +39,9 @@ func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time
 	case r.Mark() == "":
 		return refuse("request %s was left to a person just now; try again in a minute or two", r.ID)
 	}
-	v := r.Reviewing
-	_, voted := v.VoteOf(by.ID)
-	waits := slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == by.ID })
-	if voted || waits {
-		return refuse("you have voted on request %s already", r.ID)
+	waits := slices.ContainsFunc(r.Reviewing.Ballots, func(b request.Ballot) bool { return strings.EqualFold(b.By, by.ID) })
+	if waits {
+		return refuse("a vote of yours on request %s waits already, until the directory can say who you are", r.ID)
 	}
 	ballot := request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by.ID, Name: by.Name, Yes: yes, Note: words.Note, Cast: now,

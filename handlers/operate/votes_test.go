@@ -36,12 +36,15 @@ func TestVoteIsOnRequestAsItWasSeen(t *testing.T) {
 		words  Words
 		refuse string // a part of the text; "" if there is a ballot
 	}{
-		"a yes":                     {yes: true},
-		"a yes with a note":         {yes: true, words: Words{Note: "we know her"}},
-		"a no with a reason":        {words: Words{Reason: "not a partner"}},
-		"a no with a note":          {words: Words{Note: "asked purchasing"}},
-		"a no with neither":         {refuse: "a reason is needed"},
-		"a long note":               {yes: true, words: Words{Note: strings.Repeat("x", 501)}, refuse: "at most 500"},
+		"a yes":              {yes: true},
+		"a yes with a note":  {yes: true, words: Words{Note: "we know her"}},
+		"a no with a reason": {words: Words{Reason: "not a partner"}},
+		"a no with a note":   {words: Words{Note: "asked purchasing"}},
+		"a no with neither":  {refuse: "a reason is needed"},
+		"a long note":        {yes: true, words: Words{Note: strings.Repeat("x", 501)}, refuse: "at most 500"},
+		"a vote of theirs waits": {change: func(r *request.Request) {
+			r.Reviewing.Ballots = []request.Ballot{{By: anneID, Yes: true}}
+		}, words: Words{Note: "changed my mind"}, refuse: "waits already"},
 		"a request that is over":    {yes: true, change: func(r *request.Request) { r.State = request.Done }, refuse: "is done"},
 		"a request that is erased":  {yes: true, change: func(r *request.Request) { r.Erased = now }, refuse: "is erased"},
 		"a request of an older app": {yes: true, change: func(r *request.Request) { r.Reviewing = nil }, refuse: "try again"},

@@ -21,7 +21,7 @@ import (
 )
 
 // suiteTimeout makes a suite fail instead of hang. It takes less than a minute on an idle machine.
-const suiteTimeout = 10 * time.Minute
+const suiteTimeout = 30 * time.Minute
 
 func TestPages(t *testing.T) {
 	s := start(t, append(slices.Clone(anyPace), noProof)...)
