@@ -173,18 +173,6 @@ func TestSecondStageThatIsNotAskedForAnyMore(t *testing.T) {
 	a.wantState(id, request.Done)
 }
 
-// TestSecondVoteIsNoRepetition: somebody has changed their mind while the first vote waits.
-func TestSecondVoteIsNoRepetition(t *testing.T) {
-	a := newAssembly(t)
-	id := a.waiting("Approvers", paula)
-	a.people.Before = func(string) error { return problem.New(request.DirectoryUnavailable, "silent") }
-	a.says(id, paula, true)
-	a.says(id, paula, false)
-	if got := a.whats(id); !slices.Contains(got, "vote-repeated") {
-		t.Errorf("the history has %q", got)
-	}
-}
-
 // TestSweepFollowsRowOfOneAddress: the index does not tell which row that is.
 func TestSweepFollowsRowOfOneAddress(t *testing.T) {
 	a := newAssembly(t)

@@ -170,6 +170,9 @@ func (r *run) noticeRemoved(by *call, entry request.NoticeEntry) {
 		entry.Kind == request.EscalatedNotice {
 		return
 	}
+	if r.now.Sub(record.Changed) <= noticeRace {
+		return // others may decide since the call has read the request
+	}
 	for _, id := range staff {
 		who, err := r.office.Person(r.context, id)
 		reader := noticeReader{entry.ID(), id}
