@@ -139,11 +139,10 @@ func (n *noticeRun) take(ctx context.Context, entry request.NoticeEntry) error {
 	now := n.config.Now()
 	age := now.Sub(entry.At)
 	switch {
-	case age > noticePatience:
-		n.config.Log.WarnContext(ctx, LogNoticeLost, "request", entry.Request, "kind", entry.Kind, "since", entry.At)
-		return n.config.Notices.Outbox.RemoveNotice(ctx, entry)
-	case code == problem.RecordUnreadable:
+	case code == problem.RecordUnreadable && age <= noticePatience:
 		return n.putOff(ctx, d, notifying.after(entry.Tries, 0))
+	case code == problem.RecordUnreadable:
+		return n.giveUp(ctx, entry)
 	case !r.Names(entry) && age < orphanAge:
 		// Its request may be about to be stored.
 		return n.putOff(ctx, d, notifying.after(entry.Tries, 0))
@@ -151,6 +150,8 @@ func (n *noticeRun) take(ctx context.Context, entry request.NoticeEntry) error {
 		return n.config.Notices.Outbox.RemoveNotice(ctx, entry)
 	case !r.Holds(entry, now):
 		return n.drop(ctx, d)
+	case age > noticePatience && entry.Tries > 0: // not one that nothing could be done for
+		return n.giveUp(ctx, entry)
 	}
 	if !entry.Kind.Waits() && !entry.Limited && len(entry.Told)+len(entry.Intents) == 0 {
 		err = n.limit(ctx, d)
@@ -163,6 +164,12 @@ func (n *noticeRun) take(ctx context.Context, entry request.NoticeEntry) error {
 	n.findChannels(d)
 	n.due = append(n.due, d)
 	return nil
+}
+
+// giveUp removes an entry that was tried for days.
+func (n *noticeRun) giveUp(ctx context.Context, entry request.NoticeEntry) error {
+	n.config.Log.WarnContext(ctx, LogNoticeLost, "request", entry.Request, "kind", entry.Kind, "since", entry.At)
+	return n.config.Notices.Outbox.RemoveNotice(ctx, entry)
 }
 
 // putOff lets the entry be looked at again later.

@@ -123,6 +123,9 @@ func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) && !j.looksSooner() {
 		return nil
 	}
+	if j.Request.NextLook().IsZero() {
+		j.Request.Due = time.Time{} // the message of the due entry finds nothing to do, and removes it
+	}
 	v.ListAgain = true
 	j.Record("row-followed", "the policy row was edited: others decide, or by another time")
 	err = j.lookSooner(ctx)

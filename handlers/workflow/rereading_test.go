@@ -173,6 +173,21 @@ func TestSecondStageThatIsNotAskedForAnyMore(t *testing.T) {
 	a.wantState(id, request.Done)
 }
 
+// TestSweepForgetsLookThatRowAsksForNoMore: an escalation was due, and the row has none by now.
+func TestSweepForgetsLookThatRowAsksForNoMore(t *testing.T) {
+	a := newAssembly(t, func(c *workflow.Config) { c.DecideWithin = 0 })
+	id := a.waiting("Approvers", paula, "EscalateTo", erin, "EscalateAfter", int32(2))
+	a.row("contoso.com", "ask", "Action", "review", "Approvers", paul)
+	a.sweep()
+	if r := a.load(id); !r.AtRest() || !r.Due.IsZero() {
+		t.Errorf("the request is due %v, and looked at %v", r.Due, r.NextLook())
+	}
+	a.now = a.now.Add(72 * time.Hour)
+	a.settle(1)
+	a.wantNothingDue()
+	a.wantListed(id)
+}
+
 // TestSweepFollowsRowOfOneAddress: the index does not tell which row that is.
 func TestSweepFollowsRowOfOneAddress(t *testing.T) {
 	a := newAssembly(t)

@@ -121,13 +121,18 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 			return false, j.ignore(ctx, "vote-repeated", "somebody who has voted already voted again")
 		}
 	}
+	same := func(b request.Ballot) bool {
+		return b.By == ballot.By && b.Yes == ballot.Yes && b.Cast.Equal(ballot.Cast)
+	}
 	switch {
 	case r.Mark() == "", r.Withdrawal.Open(), !r.Erased.IsZero():
 		return false, j.ignore(ctx, "vote-late", "somebody voted, and the request does not wait for that any more")
 	case ballot.Seen != r.Mark() || ballot.Stage != v.Stage:
 		return false, j.ignore(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
-	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
+	case slices.ContainsFunc(v.Ballots, same):
 		return true, nil // the message has come again, since it could not be noted when to go on
+	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
+		return false, j.ignore(ctx, "vote-repeated", "somebody whose vote waits already voted again")
 	case len(v.Ballots) >= request.MaxBallots:
 		return false, errNoRoom
 	}

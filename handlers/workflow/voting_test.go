@@ -535,6 +535,18 @@ func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
 	}
 }
 
+// TestSecondVoteIsNoRepetition: somebody has changed their mind while the first vote waits.
+func TestSecondVoteIsNoRepetition(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula)
+	a.people.Before = func(string) error { return problem.New(request.DirectoryUnavailable, "silent") }
+	a.says(id, paula, true)
+	a.says(id, paula, false)
+	if got := a.whats(id); !slices.Contains(got, "vote-repeated") {
+		t.Errorf("the history has %q", got)
+	}
+}
+
 func TestVoteThatFailedTooOftenComesBack(t *testing.T) {
 	a := newAssembly(t)
 	id := a.waiting()

@@ -125,6 +125,9 @@ func (r *run) savedNotices(by *call, before, after request.Request) {
 		(after.State != request.Review || after.Reviewing == nil || !after.Reviewing.Since.Equal(was.Since)) {
 		r.stageEnded[stageKey{string(after.ID), was.Since.UnixNano()}] = r.now
 	}
+	if !slices.Equal(before.Deciders(), after.Deciders()) {
+		r.decidersAt[after.ID] = r.happenings
+	}
 	v := after.Reviewing
 	if len(r.boards) == 0 || by.on.admin || v == nil {
 		return
@@ -170,8 +173,8 @@ func (r *run) noticeRemoved(by *call, entry request.NoticeEntry) {
 		entry.Kind == request.EscalatedNotice {
 		return
 	}
-	if r.now.Sub(record.Changed) <= noticeRace {
-		return // others may decide since the call has read the request
+	if r.decidersAt[entry.Request] >= by.begunAt {
+		return // others decide since the call has read the request
 	}
 	for _, id := range staff {
 		who, err := r.office.Person(r.context, id)

@@ -221,9 +221,7 @@ func (r *run) savedWait(by *call, before, after request.Request) {
 	// An admin whose clock is hours behind writes an entry that is due at once, and a message that
 	// finds nothing to do may remove it while the change is being saved. Another entry follows.
 	follows := by.on.admin && r.skewed()
-	// An instance that tells of fewer kinds of notices plans no look for one that another planned.
-	rests := before.AtRest() && after.AtRest()
-	if !after.Due.IsZero() && !waits && !follows && !rests {
+	if !after.Due.IsZero() && !waits && !follows {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
 	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt) ||

@@ -6,6 +6,7 @@ import (
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 	"guestlist/handlers/workflow"
 )
 
@@ -31,6 +32,8 @@ type noticeBook struct {
 	tellingTo map[noticeReader]bool
 	// stageEnded is when a stage of a request ended.
 	stageEnded map[stageKey]time.Time
+	// decidersAt is the happening at which others than before came to decide about a request.
+	decidersAt map[submission.ID]int
 	// staffAtTime is when somebody, or a group, last changed.
 	staffAtTime time.Time
 }

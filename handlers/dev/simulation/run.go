@@ -340,7 +340,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		mailBook:   newMailBook(),
 		noticeBook: noticeBook{
 			outbox: map[noticeKey]request.NoticeEntry{}, told: map[noticeReader][]request.MailID{},
-			tellingTo: map[noticeReader]bool{}, stageEnded: map[stageKey]time.Time{},
+			tellingTo: map[noticeReader]bool{}, stageEnded: map[stageKey]time.Time{}, decidersAt: map[submission.ID]int{},
 		},
 	}
 	r.tenant = NewTenant(r.clock)

@@ -241,8 +241,9 @@ func closedMailService(t *testing.T) string {
 	return server.URL
 }
 
-// fillStore adds policy rows, a request that has waited for a person for too long, one that has been
-// owed a mail for too long, and a notice that nobody got for days. Only the mailboxes of one domain have to be proved.
+// fillStore adds policy rows, requests that have waited for a person for too long, of which one has a
+// notice that nobody got, and one that has been owed a mail for too long. Only the mailboxes of one
+// domain have to be proved.
 func fillStore(t *testing.T, store *tables.Store) error {
 	err := store.Create(t.Context())
 	if err != nil {
@@ -268,8 +269,19 @@ func fillStore(t *testing.T, store *tables.Store) error {
 	if err != nil {
 		return err
 	}
+	untold := newID(t, long)
+	_, err = store.Save(t.Context(), request.Request{
+		ID: untold, State: request.Review, Since: long, Created: long, Changed: long,
+		Submission: submission.Submission{Email: address(t, "untold@fabrikam.com")},
+		Reviewing: &request.Reviewing{
+			Stage: request.FirstStage, Since: long, Put: []request.PutNotice{{Stage: request.FirstStage, Since: long, Kind: request.AskedNotice, Mark: "mark"}},
+		},
+	}, nil)
+	if err != nil {
+		return err
+	}
 	err = store.PutNotices(t.Context(), []request.NoticeEntry{{
-		Request: newID(t, long), Stage: request.FirstStage, Since: long, Kind: request.AskedNotice, Mark: "mark", At: long, Due: long,
+		Request: untold, Stage: request.FirstStage, Since: long, Kind: request.AskedNotice, Mark: "mark", At: long, Due: long, Tries: 9,
 	}})
 	if err != nil {
 		return err
