@@ -261,7 +261,7 @@ func fillStore(t *testing.T, store *tables.Store) error {
 			return err
 		}
 	}
-	long := time.Now().Add(-100 * time.Hour)
+	long := time.Now().Add(-100 * time.Hour).Truncate(request.Tick)
 	_, err = store.Save(t.Context(), request.Request{
 		ID: newID(t, long), State: request.Review, Since: long, Created: long, Changed: long,
 		Submission: submission.Submission{Email: address(t, "old@fabrikam.com")},
