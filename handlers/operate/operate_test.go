@@ -176,7 +176,7 @@ func TestShow(t *testing.T) {
 	if len(detail.Faults) != 2 || detail.Faults[0].Column != "Priority" || detail.Faults[1].Column != "Unheard" {
 		t.Errorf("the faults are %v, want those of Priority and Unheard", detail.Faults)
 	}
-	for _, column := range []string{"InviteCode", "Invitecod", "invit_code"} {
+	for _, column := range []string{"InviteCode", "Invitecod", "invit_code", "InvitCdoe"} {
 		secret := row("contoso.com", "partners", "Action", "invite", column, "spring-2026")
 		detail, _ := operate.Show([]policy.Raw{secret}, "contoso.com", "partners")
 		text, err := json.Marshal(detail)

@@ -140,8 +140,8 @@ func reading(row policy.Row, column string) string {
 
 // shown returns a value as text without an invite code, since output ends up in logs.
 func shown(column string, value any) string {
-	text, column := rowfile.Text(value), strings.ToLower(column)
-	if text != "" && (strings.Contains(column, "code") || strings.Contains(column, "invite")) {
+	text := rowfile.Text(value)
+	if text != "" && policy.Secret(column) {
 		return policy.NotShown
 	}
 	return text

@@ -105,13 +105,20 @@ func snapshot(row *Row) *RowSnapshot {
 	for _, name := range slices.Sorted(maps.Keys(row.Columns)) {
 		switch {
 		case known(name):
-		case strings.Contains(strings.ToLower(name), "code") || nearest(name) == InviteCodeColumn:
-			add(name, NotShown) // a misspelt InviteCode
+		case Secret(name):
+			add(name, NotShown)
 		default:
 			add(name, cellText(row.Columns[name]))
 		}
 	}
 	return shot
+}
+
+// Secret reports whether no value of the column is shown to anybody: of InviteCode, and of what may
+// be a misspelt InviteCode.
+func Secret(column string) bool {
+	lower := strings.ToLower(column)
+	return strings.Contains(lower, "code") || strings.Contains(lower, "invite") || !known(column) && nearest(column) == InviteCodeColumn
 }
 
 // list puts as many of the first looks as fit into the decision, and always the one at decided

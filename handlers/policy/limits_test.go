@@ -174,6 +174,8 @@ func TestInviteCodeIsNeverRecorded(t *testing.T) {
 		{"a code that is not understood", "InviteCode", code + "!", "(not shown)"},
 		{"an invalid hash", "InviteCode", "sha256:" + code, "(not shown)"},
 		{"a misspelt column", "InvitCode", code, "(not shown)"},
+		{"a column without the word", "InvitCdoe", code, "(not shown)"},
+		{"a column of half the name", "InviteWord", code, "(not shown)"},
 		{"a column in another case", "invitecode", code, "(not shown)"},
 		{"a column of another name", "CampaignCode", code, "(not shown)"},
 	}
