@@ -108,6 +108,7 @@ func (r review) obstacle(who person) string {
 type notice struct {
 	sent    time.Time // when the person has sent a vote from this browser; zero if not
 	changed bool      // the vote was about what has changed since
+	unsent  bool      // the vote could not be sent
 	fault   string    // names the field that is at fault, "" for none
 	text    string    // what is wrong with it
 	typed   form
@@ -123,6 +124,7 @@ type requestContent struct {
 	Sent      string // what has become of a vote that was sent, "" for none
 	Pending   bool   // it is not applied yet
 	Changed   bool
+	Unsent    bool // a vote could not be sent
 	Fault     string
 	FaultText string
 	Typed     form
@@ -190,7 +192,7 @@ func (p *pages) show(x *site.Exchange, code int, who person, r review, n notice)
 	c := &requestContent{
 		account: p.signedInAs(x, who), Path: pathOf(r.ID), Reference: r.ID.Reference(),
 		State: x.Say("review.state." + stateText(r.State)), Why: r.Request.Reason,
-		Changed: n.changed, Fault: n.fault, FaultText: n.text, Typed: n.typed,
+		Changed: n.changed, Unsent: n.unsent, Fault: n.fault, FaultText: n.text, Typed: n.typed,
 		Erased: s.Email == submission.Address{}, Email: x.Isolated(s.Email.String()), Person: s.Name(), Company: s.Company,
 		Country: s.Country, Reason: s.Reason, Sponsor: s.Sponsor.String(), Submitted: momentOf(s.SubmittedAt),
 		Proof: x.Say("review.proof." + proofText(r.Proof)),

@@ -2,6 +2,7 @@ package reviews
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -410,9 +411,17 @@ func TestPagesSayWhenSomethingIsAway(t *testing.T) {
 	w := newWorld(t)
 	r := w.waiting()
 	w.queue.Err = problem.New(problem.StorageUnavailable, "the queue is away")
-	response := w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), ballotForm(r, approve))
-	if response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("without the queue: %d", response.StatusCode)
+	vote := ballotForm(r, deny)
+	vote.Set("reason", "We have a contract with another company.")
+	response := w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), vote)
+	page, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("without the queue: %d, %v", response.StatusCode, err)
+	}
+	for _, text := range []string{"Nothing has been changed or sent", vote.Get("reason")} {
+		if !strings.Contains(string(page), text) {
+			t.Errorf("the page of a vote that could not be sent does not say %q", text)
+		}
 	}
 }
 

@@ -142,7 +142,9 @@ func (p *pages) vote(x *site.Exchange, who person, r review) {
 		err = p.Queue.Enqueue(ctx, message)
 	}
 	if err != nil {
-		p.unavailable(x, "a vote can't be put on the queue", err)
+		p.Log.ErrorContext(ctx, "a vote can't be put on the queue", site.Logged(err))
+		x.RetryAfter(0)
+		p.show(x, http.StatusServiceUnavailable, who, r, notice{unsent: true, typed: f})
 		return
 	}
 	p.Log.InfoContext(ctx, "a vote is sent", "request", string(r.ID), "person", who.Person, "stage", ballot.Stage, "yes", ballot.Yes)
