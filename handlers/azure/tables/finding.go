@@ -84,7 +84,7 @@ func (s *Store) FindBefore(
 				found.Next = more
 				return found, nil
 			}
-			if len(found.Requests) == limit {
+			if len(found.Requests)+len(found.Unreadable) >= limit {
 				calls = partCalls
 			}
 		}
