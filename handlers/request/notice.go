@@ -24,7 +24,7 @@ const (
 	LastDayNotice   NoticeKind = "last-day"  // the request ends within a day if nobody decides
 	DecidedNotice   NoticeKind = "decided"   // somebody has decided
 	ExpiredNotice   NoticeKind = "expired"   // nobody has decided in time
-	DigestNotice    NoticeKind = "digest"    // several requests wait
+	DigestNotice    NoticeKind = "digest"    // a mail about several requests; no channel gets one
 	TestNotice      NoticeKind = "test"      // an operator tries the channel
 )
 
@@ -47,12 +47,11 @@ func noticeID(of string) NoticeID {
 type Notice struct {
 	ID     NoticeID
 	Kind   NoticeKind
-	Number submission.Reference // the request's, as the pages show it; zero for a digest and a test
+	Number submission.Reference // the request's, as the pages show it; zero for a test
 	// Row is the policy row that asks for the review. Its Partition is empty if it is an address.
 	Row           policy.RowKey
-	Stage, Stages int       // from 1 on; 0 for a digest and a test
+	Stage, Stages int       // from 1 on; 0 for a test
 	Deadline      time.Time // when the request ends if nobody decides; zero for never
-	Waiting       int       // how many requests wait, for a digest
 	At            time.Time // when what it tells has happened
 	Link          string    // https address of the pages for reviews; http in a local run
 }

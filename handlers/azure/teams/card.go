@@ -95,11 +95,6 @@ func sentence(n request.Notice) string {
 		return "Somebody has decided on a sign-up. There is nothing left to do here."
 	case request.ExpiredNotice:
 		return "A sign-up has ended, because nobody decided in time."
-	case request.DigestNotice:
-		if n.Waiting == 1 {
-			return "1 sign-up waits for a decision."
-		}
-		return fmt.Sprintf("%d sign-ups wait for a decision.", n.Waiting)
 	}
 	return "This is a test. Guestlist can tell this channel about sign-ups that wait."
 }

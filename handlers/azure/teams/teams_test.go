@@ -137,7 +137,7 @@ func sent(t *testing.T, notice request.Notice) []byte {
 
 func TestCardTellsEachKindApart(t *testing.T) {
 	seen := map[string]request.NoticeKind{}
-	for _, notice := range channeltest.Notices()[:8] {
+	for _, notice := range channeltest.Notices()[:len(request.NoticeKinds())+1] {
 		text := read(t, sent(t, notice)).Attachments[0].Content.Body[0].Text
 		if other, twice := seen[text]; twice {
 			t.Errorf("%s and %s are both %q", other, notice.Kind, text)

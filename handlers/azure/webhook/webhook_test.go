@@ -92,7 +92,7 @@ func checkBody(t *testing.T, notice request.Notice, header http.Header, body []b
 		t.Errorf("%v, %s", err, body)
 	}
 	d := got.Data
-	if d.Number != string(notice.Number) || d.Link != notice.Link || d.Waiting != notice.Waiting || d.Stage != notice.Stage || d.Stages != notice.Stages {
+	if d.Number != string(notice.Number) || d.Link != notice.Link || d.Stage != notice.Stage || d.Stages != notice.Stages {
 		t.Errorf("%s", body)
 	}
 	if (d.Row == nil) != (notice.Row.Name == "") || d.Row != nil && (d.Row.Name != notice.Row.Name || d.Row.Partition != notice.Row.Partition) {

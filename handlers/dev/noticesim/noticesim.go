@@ -232,7 +232,6 @@ type data struct {
 	Stage    int
 	Stages   int
 	Deadline string
-	Waiting  int
 	Link     string
 }
 
@@ -250,7 +249,6 @@ func (d data) facts() []Fact {
 	add("stage", strconv.Itoa(d.Stage))
 	add("stages", strconv.Itoa(d.Stages))
 	add("deadline", d.Deadline)
-	add("waiting", strconv.Itoa(d.Waiting))
 	return all
 }
 

@@ -75,23 +75,19 @@ func Notice() request.Notice {
 // Notices returns a notice of each kind.
 func Notices() []request.Notice {
 	var all []request.Notice
-	for i, kind := range []request.NoticeKind{
-		request.AskedNotice, request.ReminderNotice, request.EscalatedNotice, request.LastDayNotice, request.DecidedNotice, request.ExpiredNotice,
-	} {
+	for i, kind := range request.NoticeKinds() {
 		n := Notice()
 		n.ID, n.Kind = request.NoticeID(fmt.Sprintf("00000000-0000-8000-8000-%012d", i)), kind
 		all = append(all, n)
 	}
-	digest := request.Notice{
-		ID: "00000000-0000-8000-8000-000000000101", Kind: request.DigestNotice, Waiting: 7, At: now, Link: "https://reviews.example.com/reviews",
+	test := request.Notice{
+		ID: "00000000-0000-8000-8000-000000000102", Kind: request.TestNotice, At: now, Link: "https://reviews.example.com/reviews",
 	}
-	test := digest
-	test.ID, test.Kind, test.Waiting = "00000000-0000-8000-8000-000000000102", request.TestNotice, 0
 	ofAddress := Notice()
 	ofAddress.ID, ofAddress.Row.Partition = "00000000-0000-8000-8000-000000000103", ""
 	forEver := Notice()
 	forEver.ID, forEver.Deadline, forEver.Stages = "00000000-0000-8000-8000-000000000104", time.Time{}, 1
-	return append(all, digest, test, ofAddress, forEver)
+	return append(all, test, ofAddress, forEver)
 }
 
 // CheckError reports an error that is not a *problem.Error of the code, or that says what it must

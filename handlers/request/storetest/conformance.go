@@ -89,6 +89,23 @@ func newAddress(t testing.TB, text string) submission.Address {
 	return must(submission.ParseAddress(text))(t)
 }
 
+// fullReviewing returns where a review stands that has every field set.
+func fullReviewing() *request.Reviewing {
+	return &request.Reviewing{
+		Stage: 2, Since: stored, Escalated: true, Deadline: stored.Add(2 * time.Hour),
+		Rules: policy.ReviewRules{
+			Approvers: []string{"a"}, SecondApprovers: []string{"b"}, EscalateTo: []string{"c"}, SponsorsDecide: true,
+			Sponsors: []string{"sponsor"}, DecideWithin: 14, EscalateAfter: 3,
+		},
+		Votes: []request.Vote{{
+			Stage: 1, By: "a", Name: "Ann", Authority: request.AsApprover, Yes: true, Reason: "<&>", Note: "known", Cast: stored, At: stored,
+		}},
+		Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
+		Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
+		Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
+	}
+}
+
 // fullRequest returns a request that has every field set.
 func fullRequest(t testing.TB) request.Request {
 	t.Helper()
@@ -126,19 +143,7 @@ func fullRequest(t testing.TB) request.Request {
 			Looked: []policy.Look{{Partition: "contoso.com", Name: "trusted", Outcome: policy.Decided, Why: "its condition holds"}},
 			At:     start,
 		},
-		Reviewing: &request.Reviewing{
-			Stage: 2, Since: stored, Escalated: true, Deadline: stored.Add(2 * time.Hour),
-			Rules: policy.ReviewRules{
-				Approvers: []string{"a"}, SecondApprovers: []string{"b"}, EscalateTo: []string{"c"}, SponsorsDecide: true,
-				Sponsors: []string{"sponsor"}, DecideWithin: 14, EscalateAfter: 3,
-			},
-			Votes: []request.Vote{{
-				Stage: 1, By: "a", Name: "Ann", Authority: request.AsApprover, Yes: true, Reason: "<&>", Note: "known", Cast: stored, At: stored,
-			}},
-			Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
-			Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
-			Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
-		},
+		Reviewing: fullReviewing(),
 		Approval: &request.Approval{
 			By: "desk@fabrikam.com", At: stored, Note: "a \"known\" partner <&>",
 			Terms: policy.Terms{Groups: []string{"group-3"}, Sponsors: []string{"sponsor"}, UserType: "Guest"},

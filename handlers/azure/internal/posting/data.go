@@ -22,7 +22,6 @@ type Data struct {
 	Stage    int                  `json:"stage,omitempty"`
 	Stages   int                  `json:"stages,omitempty"`
 	Deadline time.Time            `json:"deadline,omitzero"`
-	Waiting  int                  `json:"waiting,omitempty"`
 	Link     string               `json:"link"`
 }
 
@@ -34,7 +33,7 @@ type Row struct {
 
 // NewData returns the data of a notice. Times are in UTC.
 func NewData(n request.Notice) Data {
-	data := Data{Number: n.Number, Stage: n.Stage, Stages: n.Stages, Waiting: n.Waiting, Link: n.Link}
+	data := Data{Number: n.Number, Stage: n.Stage, Stages: n.Stages, Link: n.Link}
 	if n.Row.Name != "" || n.Row.Partition != "" {
 		data.Row = &Row{n.Row.Partition, n.Row.Name}
 	}

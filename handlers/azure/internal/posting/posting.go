@@ -144,12 +144,6 @@ func CheckURL(u *url.URL, standIn bool) error {
 // uuid is the only form of a NoticeID.
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// kinds are the kinds of notice that can be told.
-var kinds = []request.NoticeKind{
-	request.AskedNotice, request.ReminderNotice, request.EscalatedNotice, request.LastDayNotice,
-	request.DecidedNotice, request.ExpiredNotice, request.DigestNotice, request.TestNotice,
-}
-
 // Check returns an error with the code [request.NoticeRefused] unless the notice can be told: it
 // has an id and a known kind, a link that people can follow, and no address of anybody.
 func (p *Poster) Check(n request.Notice) error {
@@ -157,7 +151,7 @@ func (p *Poster) Check(n request.Notice) error {
 	switch {
 	case !uuid.MatchString(string(n.ID)):
 		return problem.New(request.NoticeRefused, "%s: the id is not a UUID in lower case", p.doing)
-	case !slices.Contains(kinds, n.Kind):
+	case n.Kind != request.TestNotice && !slices.Contains(request.NoticeKinds(), n.Kind):
 		return problem.New(request.NoticeRefused, "%s: an unknown kind", p.doing)
 	case err != nil || link.Host == "" || link.User != nil || link.Scheme != "https" && !p.config.Guard.StandIn:
 		return problem.New(request.NoticeRefused, "%s: the link is not an https address", p.doing)
