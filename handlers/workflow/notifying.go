@@ -51,7 +51,7 @@ type noticeRun struct {
 	began   time.Time
 	due     []*dueNotice
 	letters []*noticeLetter
-	// people are those whom lists of ids stand for, by the ids, and unknown why that is not known.
+	// people are those that lists of ids stand for, by the ids, and unknown why that is not known.
 	people  map[string]request.Addressees
 	unknown map[string]error
 	// silent says that the mail service does not say what became of mails.

@@ -145,8 +145,8 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 // comparedAtOnce is the most entries of the index of what waits that are compared with a page.
 const comparedAtOnce = 2 * sweepPage
 
-// compareReviews makes the index of what waits for people agree with a page of requests, whoever
-// has changed which: an older version, an admin, or calls that overtook each other.
+// compareReviews makes the index of what waits for people agree with a page of requests: an older
+// version may have changed either, or an admin, or calls that overtook each other.
 func (w *Worker) compareReviews(ctx context.Context, s *request.Sweep, page request.Page) error {
 	var last submission.ID
 	stages := map[submission.ID]time.Time{}

@@ -59,7 +59,7 @@ func (h *channelHolds) worked(name string) {
 	delete(h.held, name)
 }
 
-// intend writes down whom the run is about to tell. A mail has its turn at the gate of mails
+// intend writes down who is about to be told. A mail has its turn at the gate of mails
 // before.
 func (n *noticeRun) intend(ctx context.Context) {
 	n.bookLetters(ctx)

@@ -77,7 +77,7 @@ func (c Config) standIn(address string) bool {
 
 // audiences are the hosts of the audiences that a workflow's trigger expects, in each cloud
 // (https://learn.microsoft.com/power-automate/oauth-authentication). A token for another service
-// must not get to whoever can read a workflow.
+// must not get to people who can read a workflow.
 var audiences = []string{
 	"service.flow.microsoft.com", "gov.service.flow.microsoft.us", "high.service.flow.microsoft.us",
 	"service.flow.appsplatform.us", "service.powerautomate.cn",

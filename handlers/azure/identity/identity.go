@@ -143,7 +143,7 @@ func ParseClaims(token string) (Claims, error) {
 	return c, nil
 }
 
-// Person returns the object id and the name of the person whom the token identifies; ok is false
+// Person returns the object id and the name of the person that the token is for; ok is false
 // for that of an app.
 func (c Claims) Person() (id, name string, ok bool) {
 	signIn := cmp.Or(c.UserName, c.Preferred, c.Unique)

@@ -36,7 +36,7 @@ const votingHelp = `The decision is your vote: it goes onto the queue of decisio
 
 The role Storage Queue Data Message Sender on the queue is needed, and to look at the request Storage Table Data Reader.`
 
-// voter returns the person who is signed in, or the one whom --as names.
+// voter returns the person who is signed in, or the one that --as names.
 func (v voting) voter(s *session, at place) (operate.Voter, error) {
 	if at.config.Credential == nil {
 		return v.localVoter(s, at)
@@ -59,7 +59,7 @@ func (v voting) voter(s *session, at place) (operate.Voter, error) {
 	return operate.Voter{ID: id, Name: name}, nil
 }
 
-// localVoter returns the user of a local run's directory whom --as names.
+// localVoter returns the user of a local run's directory that --as names.
 func (v voting) localVoter(s *session, at place) (operate.Voter, error) {
 	id, valid := policy.ParseGUID(v.As)
 	if !valid {

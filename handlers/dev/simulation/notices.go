@@ -26,8 +26,8 @@ type noticeBook struct {
 	boards      []*board
 	mailedKinds []request.NoticeKind
 	outbox      map[noticeKey]request.NoticeEntry // as stored
-	// told are the mails by which people were told of a notice, and tellingTo has everybody whom
-	// the worker was about to tell.
+	// told are the mails by which people were told of a notice, and tellingTo says who was about to
+	// be told.
 	told      map[noticeReader][]request.MailID
 	tellingTo map[noticeReader]bool
 	// stageEnded is when a stage of a request ended.

@@ -21,8 +21,8 @@ const (
 	approvers = "dddddddd-0000-4000-8000-000000000002"
 )
 
-// staff are the object ids of the people of the tenant: a reviewer, two approvers of whom the
-// second is one by a group, a second approver, one who is asked after a while, and two who decide
+// staff are the object ids of the people of the tenant: a reviewer, an approver, one by a
+// group, a second approver, one who is asked after a while, and two who decide
 // nothing.
 var staff = []string{
 	"cccccccc-0000-4000-8000-000000000001", "cccccccc-0000-4000-8000-000000000002",

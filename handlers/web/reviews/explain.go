@@ -46,7 +46,7 @@ type explainContent struct {
 	More    int // how many rows were looked at beside those listed
 }
 
-// someone stands for the person of whom only the domain is known.
+// someone stands for a person at a domain, if no more than that is known.
 const someone = "somebody"
 
 // explain says what would be decided on a sign-up of the address, or of somebody at the domain.
