@@ -7,7 +7,7 @@
 //	Invitation  the guest is there            the redeem URL, and the policy row's message
 //	Reminder    the invitation is not used    a redeem URL
 //	Denial      there will be no invitation   the reason that may be told
-//	Notice      a request waits for people    what waits, until when, and a link that decides nothing
+//	Notice      a request waits for people    what waits, until when, and a link
 //	Digest      several do                    how many
 //
 // A mail is a list of blocks, such as a paragraph or a button. The blocks are written twice, as

@@ -28,8 +28,8 @@ type rowReader struct {
 // decides, and by when. A vote is held to the row as it is, whatever the index says; but those who
 // decide by now have to find the request.
 //
-// The entries agree with their requests. Each round begins with another of them. A row that can't be
-// read is left to another round: the sweep has other things to do. The error is that of storage.
+// The entries agree with their requests. Each round begins with another of them. A row that can't
+// be read is left to another round: the sweep has other things to do. The error is that of storage.
 func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []request.WaitingReview) error {
 	if len(entries) == 0 {
 		return nil

@@ -241,9 +241,9 @@ func closedMailService(t *testing.T) string {
 	return server.URL
 }
 
-// fillStore adds policy rows, requests that have waited for a person for too long, of which one has a
-// notice that nobody got, and one that has been owed a mail for too long. Only the mailboxes of one
-// domain have to be proved.
+// fillStore adds policy rows, requests that have waited for a person for too long, of which one has
+// a notice that nobody got, and one that has been owed a mail for too long. Only the mailboxes of
+// one domain have to be proved.
 func fillStore(t *testing.T, store *tables.Store) error {
 	err := store.Create(t.Context())
 	if err != nil {
