@@ -77,6 +77,8 @@ type Request struct {
 	MailAsked time.Time
 	// Retried is when a person last took the request up again after it had failed; zero if never.
 	Retried time.Time
+	// Orders is what has become of the orders of operators.
+	Orders Orders
 	// Withdrawal asks for the request to be ended and erased. Once given, it stays.
 	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,58 +112,15 @@ func (v *Reviewer) cancel(
 	})
 }
 
-// Retry goes on with a failed request where it failed: at the decision, the invitation, or the
-// grants that were refused. One without the proof that policy has asked for goes on at the
-// decision: if the rows still ask for a proof, another code is mailed.
+// Retry goes on with a failed request where it failed; see [request.Change.Retry].
 func (v *Reviewer) Retry(ctx context.Context, id submission.ID) (request.Request, error) {
-	from := []request.State{request.Failed}
-	return v.change(ctx, id, "be taken up again", from, func(c *request.Change) error {
-		what, why := "retried", "taken up again by "+v.config.By
-		c.Request.Retried = v.config.Now().UTC()
-		c.Request.Proof.Tries = 0
-		switch {
-		case c.Request.Approval != nil && c.Request.Approval.Saw != "":
-			// There may have been a guest before the approval, which may not have been acted on
-			// yet. A guest that it brought in is found on the claim.
-			return c.StartInviting(what, why)
-		case c.Request.GuestID != "":
-			for i, grant := range c.Request.Grants {
-				if grant.State == request.GrantFailed {
-					c.Request.Grants[i] = request.Grant{Group: grant.Group, State: request.GrantPending}
-				}
-			}
-			c.Transition(request.Granting, what, why)
-		case c.Request.Terms() != nil:
-			return c.StartInviting(what, why)
-		default:
-			c.Transition(request.Received, what, why)
-		}
-		return nil
-	})
+	return v.act(ctx, id, func(c *request.Change) error { return c.Retry(v.config.By) })
 }
 
-// Resend lets the app send a mail again. That is the mail with the code, which stays the same, as
-// long as the request waits for it. Later it is the mail of the invitation, if the guest is still
-// pending; the directory's is sent as soon as the time since the last one and the pace allow. A
-// mail of the app's own goes out whatever the mailbox has had. The history says what came of it.
+// Resend lets the app send a mail again; see [request.Change.WishMail]. The history says what came
+// of it.
 func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Request, error) {
-	from := []request.State{request.Proving, request.Done, request.Failed}
-	return v.change(ctx, id, "have its mail sent again", from, func(c *request.Change) error {
-		why := c.Request.NoMail()
-		if why != "" {
-			return refuse("request %s: %s", id, why)
-		}
-		if c.Request.Resend.Open() {
-			return nil
-		}
-		c.Request.Resend = request.Instruction{At: v.config.Now().UTC(), By: v.config.By}
-		if c.Request.State == request.Proving {
-			c.Record("code-wished", v.config.By+" wants the code mailed again")
-		} else {
-			c.Record("resend-wished", v.config.By+" wants the mail sent again")
-		}
-		return nil
-	})
+	return v.act(ctx, id, func(c *request.Change) error { return c.WishMail(v.config.By) })
 }
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every
@@ -249,61 +205,31 @@ func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) 
 // change applies decide to a request in one of the states, and makes it due. outcome completes the
 // sentence "only one in state … can".
 func (v *Reviewer) change(ctx context.Context, id submission.ID, outcome string, from []request.State, decide func(*request.Change) error) (request.Request, error) {
+	return v.act(ctx, id, func(c *request.Change) error {
+		err := c.Request.MayChange(outcome, from...)
+		if err != nil {
+			return err
+		}
+		return decide(c)
+	})
+}
+
+// act applies decide to a request, and makes it due.
+func (v *Reviewer) act(ctx context.Context, id submission.ID, decide func(*request.Change) error) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("loading the request: %w", err)
-	case !r.Erased.IsZero():
-		err = refuse("the personal data of request %s is erased, so nothing more can be done with it", id)
-	case r.Withdrawal.Open():
-		err = refuse("request %s is withdrawn, and is about to be erased", id)
-	case !slices.Contains(from, r.State):
-		err = refuse("request %s is %s; only one in state %s can %s", id, r.State, list(from), outcome)
-	}
 	if err != nil {
-		return request.Request{}, err
+		return request.Request{}, fmt.Errorf("loading the request: %w", err)
 	}
 	c := &request.Change{Request: r, Now: v.config.Now}
 	err = decide(c)
 	if err != nil {
 		return request.Request{}, err
 	}
-	err = v.save(ctx, c)
+	err = c.SaveDue(ctx, v.config.Store)
 	if err != nil {
 		return request.Request{}, err
 	}
 	return c.Request, nil
-}
-
-// save stores the change and makes the request due, if there is work to do.
-//
-// A due entry is written before, as in every wait, and for a time at which the change is stored: it
-// counts only if the process ends in between.
-func (v *Reviewer) save(ctx context.Context, c *request.Change) error {
-	now := v.config.Now()
-	c.Request.Due = time.Time{}
-	goesOn := !c.Request.AtRest()
-	if goesOn {
-		c.Request.Due = now
-		err := v.config.Store.Wait(ctx, c.Request.ID, now.Add(request.ChangeTimeout))
-		if err != nil {
-			return fmt.Errorf("writing the due entry: %w", err)
-		}
-	}
-	if v.config.Now().Sub(now) > request.ChangeTimeout/2 {
-		return problem.New(problem.StorageUnavailable, "writing the due entry took too long; try again")
-	}
-	saving, cancel := context.WithTimeout(ctx, request.ChangeTimeout/2)
-	defer cancel()
-	err := c.Save(saving, v.config.Store)
-	if err != nil || !goesOn {
-		return err
-	}
-	err = v.config.Store.Wait(ctx, c.Request.ID, now)
-	if err != nil {
-		return fmt.Errorf("making the request due now (it is changed, and goes on within %v): %w", request.ChangeTimeout, err)
-	}
-	return nil
 }
 
 // waiting are the states in which nobody has been invited yet, as far as the record knows.
@@ -355,17 +281,4 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 func refuse(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
-}
-
-// list returns the states as "a, b or c".
-func list(states []request.State) string {
-	text := string(states[0])
-	for i, state := range states[1:] {
-		if i == len(states)-2 {
-			text += " or " + string(state)
-		} else {
-			text += ", " + string(state)
-		}
-	}
-	return text
 }

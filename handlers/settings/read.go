@@ -38,6 +38,7 @@ type Settings struct {
 	ProofLasts                 time.Duration // how long a proof counts; whole days
 	reminders                  [maxReminders]time.Duration
 	Reviewers                  string // object id of the group of reviewers, in lower case; "" for none
+	Operators                  string // likewise of operators
 	DecideDays                 int    // 0 is for ever
 	notices                    string // the kinds, with spaces between
 	// GuestsDecide says that guests of the tenant may sign in to the review pages, and decide.
@@ -199,7 +200,7 @@ func (s *Settings) readInvitations(r *Reader) {
 }
 
 func (s *Settings) readReviews(r *Reader) {
-	s.Reviewers = r.GUID(Reviewers)
+	s.Reviewers, s.Operators = r.GUID(Reviewers), r.GUID(Operators)
 	s.GuestsDecide = r.Text(SignInGuests) == AcceptGuests
 	var err error
 	s.DecideDays, err = strconv.Atoi(r.Text(DecideDays))

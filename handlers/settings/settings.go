@@ -54,6 +54,7 @@ const (
 	ProofDays         = "GUESTLIST_PROOF_DAYS"
 	Reminders         = "GUESTLIST_REMINDERS"
 	Reviewers         = "GUESTLIST_REVIEWERS"
+	Operators         = "GUESTLIST_OPERATORS"
 	DecideDays        = "GUESTLIST_DECIDE_DAYS"
 	Notices           = "GUESTLIST_NOTICES"
 	TeamsURL          = "GUESTLIST_TEAMS_URL"
@@ -186,6 +187,7 @@ func All() []Setting {
 		{ProofDays, "7", "How many days a proof counts for later sign-ups with the same address; 0 to 90"},
 		{Reminders, "", "After how many days a guest who has not accepted is reminded by a mail of the app's own: one or two whole numbers such as `3 10`, at most 60. Default: no reminders"},
 		{Reviewers, "", "Object id of the security group whose members, directly or by other groups, may decide any request. Default: nobody"},
+		{Operators, "", "Object id of the security group whose members, directly or by other groups, may order on the review pages that a failed request is tried again, that its mail is sent again, and that the circuit breaker is closed. They need the role `Operator`, too. Default: nobody"},
 		{DecideDays, "30", "For how many days a request waits for a person's decision before it expires, unless its policy row says another number. `0`: for ever"},
 		{Notices, "asked,escalated,last-day,decided,expired", "Which notices people who decide get by mail, separated by commas: `asked` (a request waits), `reminder` (halfway to its deadline), `escalated` (others may decide too), `last-day`, `decided` and `expired`; or `none`. Only where the app sends mails and has review pages"},
 		{TeamsURL, "", "Secret. Address of a Power Automate workflow that posts notices to those who decide into a Teams channel, as its trigger shows it. Default: none is posted"},

@@ -89,6 +89,7 @@ func TestFaultsNameSettingAndCure(t *testing.T) {
 		"no notices and some":           {azure, []string{Notices, "none asked"}, []string{Notices, NoNotices}},
 		"reviewers by name":             {azure, []string{Reviewers, "Reviewers"}, []string{Reviewers, "1111"}},
 		"reviewers in braces":           {azure, []string{Reviewers, "{11111111-1111-1111-1111-111111111111}"}, []string{Reviewers}},
+		"operators by name":             {azure, []string{Operators, "Operators"}, []string{Operators, "1111"}},
 		"redirect not https":            {azure, []string{RedirectURL, "http://example.com"}, []string{RedirectURL}},
 		"lease without a unit":          {azure, []string{IntentLease, "120"}, []string{IntentLease, "2m"}},
 		"lease too short":               {azure, []string{IntentLease, "1s"}, []string{IntentLease}},
@@ -189,11 +190,15 @@ func TestFaultDoesNotRepeatConnectionString(t *testing.T) {
 	}
 }
 
-func TestReviewers(t *testing.T) {
+func TestGroupsOfPeople(t *testing.T) {
 	for text, want := range map[string]string{"": "", "AAAAAAAA-0000-4000-8000-00000000000A": "aaaaaaaa-0000-4000-8000-00000000000a"} {
 		s, err := readAll(azure, Reviewers, text)
-		if err != nil || s.Reviewers != want {
-			t.Errorf("%q: %q, %v", text, s.Reviewers, err)
+		if err != nil || s.Reviewers != want || s.Operators != "" {
+			t.Errorf("reviewers %q: %q, %v", text, s.Reviewers, err)
+		}
+		s, err = readAll(azure, Operators, text)
+		if err != nil || s.Operators != want || s.Reviewers != "" {
+			t.Errorf("operators %q: %q, %v", text, s.Operators, err)
 		}
 	}
 }

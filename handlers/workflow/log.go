@@ -9,7 +9,7 @@ const (
 	LogSwept         = "sweep done"                // with every page; if it does not come, nothing is erased or found overdue
 	LogQueues        = "messages on queues"        // with every run of upkeep
 	LogBreakerOpened = "breaker opened"            // the tenant takes no invitations; once each time
-	LogBreakerClosed = "breaker closed"            // a probe went through
+	LogBreakerClosed = "breaker closed"            // a probe went through, or an operator ordered it
 	LogBudgetLow     = "daily budget nearly used"  // once a day, or again after a turn was given back
 	LogBudgetSpent   = "daily budget used"         // likewise
 	LogShareUsed     = "daily share used"          // likewise, for each domain and row
@@ -21,6 +21,8 @@ const (
 	LogMailsStopped  = "mails stopped"             // the service takes no mails; once each time
 	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it is given up or refused
 	LogNoticeLost    = "notice given up"           // somebody who decides was not told for days, and is not any more
+	LogOrderObeyed   = "order carried out"         // of an operator
+	LogOrderIgnored  = "order ignored"             // it may be forged
 	LogRemains       = "withdrawn guest remains"   // only an admin can remove the guest
 	LogDegraded      = "permission missing"        // the app goes on without; once for each start
 	LogStray         = "policy row matches nobody" // at once, then once an hour for each row
@@ -53,6 +55,8 @@ func LogLines() []LogLine {
 		{LogMailsStopped, slog.LevelError, []string{"request", "cause"}},
 		{LogMailOwed, slog.LevelError, []string{"request", "kind", "since"}},
 		{LogNoticeLost, slog.LevelWarn, []string{"request", "kind", "since"}},
+		{LogOrderObeyed, slog.LevelWarn, []string{"order", "request", "person"}},
+		{LogOrderIgnored, slog.LevelWarn, []string{"order", "request", "person", "why"}},
 		{LogRemains, slog.LevelWarn, []string{"request", "guest"}},
 		{LogDegraded, slog.LevelWarn, []string{"permission", "effect"}},
 		{LogStray, slog.LevelError, []string{"rows", "key", "row", "review"}},

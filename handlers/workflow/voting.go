@@ -13,16 +13,28 @@ import (
 )
 
 const (
-	// ignoredTold is how many votes that do not count are in the history of a request: whoever may
-	// send to the queue can send any number.
+	// ignoredTold is how many votes, and how many orders, that do not count are in the history of a
+	// request: whoever may send to the queue can send any number.
 	ignoredTold = 20
 	// ballotLimit is how long a ballot is put back whose request, or its place there, is not to be
-	// had. After that it is kept as a dead letter. It rests for a quarter of its age each time, and
-	// for leastBallotRest and mostBallotRest at least and at most.
-	ballotLimit     = 7 * 24 * time.Hour
-	leastBallotRest = 15 * time.Minute
-	mostBallotRest  = 2 * time.Hour
+	// had, and orderLimit how long an order is. After that it is kept as a dead letter. It rests
+	// for a quarter of its age each time, and for leastRest and mostRest at least and at most.
+	ballotLimit = 7 * 24 * time.Hour
+	orderLimit  = 24 * time.Hour
+	leastRest   = 15 * time.Minute
+	mostRest    = 2 * time.Hour
 )
+
+// Apply applies a message of the queue of decisions, see [Worker.Vote] and [Worker.Obey].
+func (w *Worker) Apply(ctx context.Context, messageID string, message request.DecisionMessage) error {
+	switch message := message.(type) {
+	case request.CastBallot:
+		return w.Vote(ctx, messageID, message)
+	case request.Order:
+		return w.Obey(ctx, messageID, message)
+	}
+	return problem.New(problem.Internal, "a message on the queue of decisions is a %T", message)
+}
 
 // Vote applies a ballot: the vote of a person about a request in Review. The message is not
 // trusted. Who the person is, whether the person may decide at this moment, and on what terms, is
@@ -42,38 +54,55 @@ func (w *Worker) Vote(ctx context.Context, messageID string, ballot request.Cast
 	default:
 		return err
 	}
-	return w.putBallotBack(ctx, messageID, ballot, err)
+	return w.putDecisionBack(ctx, messageID, ballot, err)
 }
 
 // errNoRoom says that a request keeps as many ballots as it can.
 var errNoRoom = problem.New(problem.Internal, "%d votes wait already, since the directory can't say who has cast them", request.MaxBallots)
 
-// GiveUpVote takes a ballot that failed as often as the host tries one, and lets it be tried again
-// after a while. After a week, or if it is no ballot, it is kept as a dead letter.
-func (w *Worker) GiveUpVote(ctx context.Context, messageID string, body []byte) error {
-	ballot, err := request.DecodeBallot(body)
+// GiveUpDecision takes a ballot or an order that failed as often as the host tries one, and lets it
+// be tried again after a while. After a week, after a day if it is an order, or if it is neither,
+// it is kept as a dead letter.
+func (w *Worker) GiveUpDecision(ctx context.Context, messageID string, body []byte) error {
+	message, err := request.DecodeDecision(body)
 	if err != nil {
 		return w.keepForeign(ctx, request.DecisionsPoisonQueue, messageID, body, err)
 	}
-	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", ballot.ID, "message", messageID)
-	return w.putBallotBack(ctx, messageID, ballot, problem.New(problem.Internal,
-		"a vote about request %s failed for days; replay it once the cause is gone", ballot.ID))
+	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.About(), "message", messageID)
+	return w.putDecisionBack(ctx, messageID, message, problem.New(problem.Internal,
+		"%s failed for too long; replay it once the cause is gone", nameOf(message)))
 }
 
-// putBallotBack puts the ballot on the queue again, or keeps it if that was done for long.
-func (w *Worker) putBallotBack(ctx context.Context, messageID string, ballot request.CastBallot, why error) error {
-	body, err := ballot.Encode()
+// nameOf returns what a message is, for a log.
+func nameOf(message request.DecisionMessage) string {
+	order, is := message.(request.Order)
+	switch {
+	case !is:
+		return fmt.Sprintf("a vote about request %s", message.About())
+	case order.Kind == request.CloseOrder:
+		return "an order to close the breaker"
+	}
+	return fmt.Sprintf("an order to %s about request %s", order.Kind, order.ID)
+}
+
+// putDecisionBack puts the message on the queue again, or keeps it if that was done for long.
+func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message request.DecisionMessage, why error) error {
+	body, err := message.Encode()
 	if err != nil {
 		return err
 	}
-	age := w.config.Now().Sub(ballot.Cast).Abs()
-	if age > ballotLimit {
+	limit := ballotLimit
+	if _, is := message.(request.Order); is {
+		limit = orderLimit
+	}
+	age := w.config.Now().Sub(message.Sent()).Abs()
+	if age > limit {
 		return w.Keep(ctx, messageID, body, why)
 	}
-	rest := min(max(age/4, leastBallotRest), mostBallotRest)
+	rest := min(max(age/4, leastRest), mostRest)
 	err = w.config.Queues.Put(ctx, request.DecisionsQueue, body, w.config.Jitter(rest))
 	if err != nil {
-		return fmt.Errorf("putting a vote about request %s back on the queue: %w", ballot.ID, err)
+		return fmt.Errorf("putting %s back on the queue: %w", nameOf(message), err)
 	}
 	return nil
 }
@@ -262,14 +291,10 @@ func (j *job) readRow(ctx context.Context) (request.ReviewRow, error) {
 // sentence without a name. The error says that the directory can't tell.
 func (j *job) authorityOf(ctx context.Context, ballot request.Ballot) (authority request.Authority, refusal string, err error) {
 	r := j.Request
-	person, err := j.config.People.Person(ctx, ballot.By)
+	person, refusal, err := j.personOf(ctx, ballot.By)
 	switch {
-	case problem.CodeOf(err) == problem.NotFound:
-		return "", "the directory knows no such person", nil
-	case err != nil:
-		return "", "", err
-	case !person.Enabled:
-		return "", "the account is disabled", nil
+	case err != nil || refusal != "":
+		return "", refusal, err
 	case person.Guest && !j.config.GuestsDecide:
 		return "", "a guest does not decide about guests", nil
 	case person.Has(r.Submission.Email):
@@ -301,6 +326,21 @@ func (j *job) authorityOf(ctx context.Context, ballot request.Ballot) (authority
 		return request.AfterAWhile, "", nil
 	}
 	return "", "the person does not decide at this stage", nil
+}
+
+// personOf asks the directory for the person, and returns why nobody with that id has any
+// authority, as the rest of a sentence, if so. The error says that the directory can't tell.
+func (w *Worker) personOf(ctx context.Context, id string) (person request.Person, refusal string, err error) {
+	person, err = w.config.People.Person(ctx, id)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return request.Person{}, "the directory knows no such person", nil
+	case err != nil:
+		return request.Person{}, "", err
+	case !person.Enabled:
+		return request.Person{}, "the account is disabled", nil
+	}
+	return person, "", nil
 }
 
 // keepBallots stores the ballots that wait, because the directory can't say who a person is.

@@ -550,7 +550,7 @@ func TestSecondVoteIsNoRepetition(t *testing.T) {
 func TestVoteThatFailedTooOftenComesBack(t *testing.T) {
 	a := newAssembly(t)
 	id := a.waiting()
-	ok(t, a.worker.GiveUpVote(t.Context(), "m", must(a.ballot(id, rita, true).Encode())(t)))
+	ok(t, a.worker.GiveUpDecision(t.Context(), "m", must(a.ballot(id, rita, true).Encode())(t)))
 	if len(a.put) != 1 || a.put[0].queue != request.DecisionsQueue || !a.put[0].visible.After(a.now) {
 		t.Fatalf("put %v", a.put)
 	}
@@ -567,7 +567,7 @@ func TestMessageThatIsNoVoteIsKept(t *testing.T) {
 			if gone {
 				a.on("KeepDeadLetter", before, -1, fails)
 			}
-			ok(t, a.worker.GiveUpVote(t.Context(), "m", []byte("no vote")))
+			ok(t, a.worker.GiveUpDecision(t.Context(), "m", []byte("no vote")))
 			letters := must(a.store.AllDeadLetters(t.Context()))(t)
 			switch {
 			case !gone && (len(letters) != 1 || len(a.put) != 0):

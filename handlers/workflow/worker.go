@@ -15,7 +15,8 @@ import (
 )
 
 // Config is what a Worker is made of. All is required but Channels, DecideWithin, GuestsDecide,
-// Log, Mails, Notices, Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and Reviewers.
+// Log, Mails, Notices, Operators, Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and
+// Reviewers.
 type Config struct {
 	Store       request.Store
 	Rows        request.Rows
@@ -43,6 +44,8 @@ type Config struct {
 	ProofLasts time.Duration
 	// Reviewers is the object id of the group whose members decide any request; empty for none.
 	Reviewers string
+	// Operators is the object id of the group whose members may give orders; empty if nobody may.
+	Operators string
 	// GuestsDecide lets guests of the tenant decide as others do.
 	GuestsDecide bool
 	// DecideWithin is the number of days after which a request expires that waits for a person,

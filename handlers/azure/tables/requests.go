@@ -36,6 +36,7 @@ const (
 	reviewingColumn    = "Reviewing"
 	grantsColumn       = "Grants"
 	failuresColumn     = "Failures"
+	ordersColumn       = "Orders"
 	openTurnColumn     = "OpenTurn"
 	proofColumn        = "Proof"
 	mailsColumn        = "Mails"
@@ -290,6 +291,9 @@ func encodeRequest(r request.Request) (row, error) {
 	if r.Failures != (request.Failures{}) {
 		errs = append(errs, record.setJSON(failuresColumn, r.Failures))
 	}
+	if r.Orders.Count > 0 || r.Orders.Ignored > 0 {
+		errs = append(errs, record.setJSON(ordersColumn, r.Orders))
+	}
 	if r.OpenTurn != (request.Turn{}) {
 		errs = append(errs, record.setJSON(openTurnColumn, r.OpenTurn))
 	}
@@ -355,6 +359,7 @@ func readRequest(record row) (request.Request, reader) {
 		columns.fail(grantsColumn, "a list of grants")
 	}
 	columns.json(failuresColumn, &r.Failures, "the failures of an effect")
+	columns.json(ordersColumn, &r.Orders, "what has become of orders")
 	columns.json(openTurnColumn, &r.OpenTurn, "a turn at the gate")
 	columns.json(proofColumn, &r.Proof, "a proof of the mailbox")
 	columns.json(mailsColumn, &r.Mails, "a list of mails")

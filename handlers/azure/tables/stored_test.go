@@ -147,7 +147,7 @@ func TestAnyColumnsAreReadOrRefused(t *testing.T) {
 	}{
 		"a request": {requestFields(new(request.Request)),
 			[]string{
-				emailColumn, sponsorColumn, decisionColumn, approvalColumn, grantsColumn, failuresColumn,
+				emailColumn, sponsorColumn, decisionColumn, approvalColumn, grantsColumn, failuresColumn, ordersColumn,
 				openTurnColumn,
 			},
 			func(r row) error {

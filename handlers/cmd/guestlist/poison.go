@@ -27,7 +27,7 @@ type poisonCommand struct {
 }
 
 func (poisonCommand) Help() string {
-	return `A sign-up whose message failed too often is not kept: it is tried again later, and after three days it is a failed request (guestlist request list --state failed). Messages are kept that are not of this app or of another version of it, and resends and withdrawals that failed for three days.
+	return `A sign-up whose message failed too often is not kept: it is tried again later, and after three days it is a failed request (guestlist request list --state failed). Messages are kept that are not of this app or of another version of it, resends and withdrawals that failed for three days, votes that failed for a week, and orders of operators that failed for a day.
 
 Exit codes: 0 fine; 1 no such message is kept, it can't be replayed as it is, or messages stay on the queue; 2 the command was not understood; 3 something could not be reached, read or written.`
 }
@@ -43,6 +43,9 @@ type keptMessage struct {
 
 func summary(letter request.DeadLetter) keptMessage {
 	_, err := submission.DecodeMessage(letter.Body)
+	if err != nil {
+		_, err = request.DecodeDecision(letter.Body)
+	}
 	return keptMessage{ID: letter.ID, At: letter.At, Bytes: len(letter.Body), Why: letter.Why, Readable: err == nil}
 }
 
@@ -109,7 +112,7 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	queue := submission.Queue
 	_, err = submission.DecodeMessage(letter.Body)
 	if err != nil {
-		if _, voteErr := request.DecodeBallot(letter.Body); voteErr == nil {
+		if _, decisionErr := request.DecodeDecision(letter.Body); decisionErr == nil {
 			queue, err = request.DecisionsQueue, nil
 		}
 	}

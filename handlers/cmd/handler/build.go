@@ -204,7 +204,7 @@ func workerConfig(
 		told = nil
 	}
 	return workflow.Config{
-		Reviews: store, People: tenant, Reviewers: s.Reviewers, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
+		Reviews: store, People: tenant, Reviewers: s.Reviewers, Operators: s.Operators, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
 		MailStore: store, Mails: mails, Notices: notices, Channels: told, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
@@ -287,7 +287,7 @@ func registerReviews(
 	handler, err := reviews.New(reviews.Config{
 		Service: service, SignIn: people, Requests: store, Waiting: store, Claims: store, Finder: store, Rows: store,
 		Policies: store, Strays: store, State: store, Reviewers: s.Reviewers,
-		Guests: pages.SignIn.Guests,
+		Operators: s.Operators, Guests: pages.SignIn.Guests,
 	})
 	if err != nil {
 		return err
@@ -311,14 +311,14 @@ func registerQueues(app *functions.App, worker *workflow.Worker) {
 		return worker.GiveUp(ctx, m.ID, m.Body)
 	})
 	app.Queue(decisionsQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
-		ballot, err := request.DecodeBallot(m.Body)
+		message, err := request.DecodeDecision(m.Body)
 		if err != nil {
 			return worker.Keep(ctx, m.ID, m.Body, err)
 		}
-		return worker.Vote(ctx, m.ID, ballot)
+		return worker.Apply(ctx, m.ID, message)
 	})
 	app.Queue(decisionsPoison, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
-		return worker.GiveUpVote(ctx, m.ID, m.Body)
+		return worker.GiveUpDecision(ctx, m.ID, m.Body)
 	})
 }
 

@@ -139,7 +139,7 @@ func (r *run) deliver(m *message, on *instance) {
 				if err != nil {
 					return err
 				}
-				return on.worker.GiveUpVote(r.context, strconv.Itoa(m.number), encoded)
+				return on.worker.GiveUpDecision(r.context, strconv.Itoa(m.number), encoded)
 			}
 		}
 	}

@@ -157,6 +157,9 @@ func fullRequest(t testing.TB) request.Request {
 		Attempt:  3,
 		Unknown:  2,
 		Failures: request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Looks: 3, Last: "status 500 <&>"},
+		Orders: request.Orders{
+			Count: 2, Ignored: 3, Last: []request.DoneOrder{{Kind: request.RetryOrder, Mark: "00112233445566778899aabbccddeeff", At: start}},
+		},
 		OpenTurn: request.Turn{Number: 7, Day: "2026-05-04", Sharers: "0123456789ab ba9876543210"},
 		Due:      start.Add(time.Hour),
 		Grants:   []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},

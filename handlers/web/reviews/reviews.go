@@ -35,8 +35,9 @@ type Claims interface {
 	ClaimOf(ctx context.Context, address submission.Address) (request.Claim, error)
 }
 
-// Config is what the pages are built from. All but Reviewers and Guests is required. The Queue of
-// Service is the one of decisions, and its Guards trust no other origin than that of the pages.
+// Config is what the pages are built from. All but Reviewers, Operators and Guests is required. The
+// Queue of Service is the one of decisions, and its Guards trust no other origin than that of the
+// pages.
 type Config struct {
 	site.Service
 	SignIn   *signin.SignIn
@@ -51,6 +52,9 @@ type Config struct {
 	// Reviewers is the object id of the group whose members decide any request, in lower case; ""
 	// for none.
 	Reviewers string
+	// Operators is the object id of the group whose members may give orders, in lower case; "" if
+	// nobody may.
+	Operators string
 	// Guests lets guests of the tenant in who are signed in.
 	Guests bool
 }
