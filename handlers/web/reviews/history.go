@@ -231,11 +231,14 @@ func (p *pages) found(x *site.Exchange, who person, r request.Request) foundCont
 	if r.Decision != nil && r.Decision.Row != nil {
 		content.Row = r.Decision.Row.Name
 	}
-	if who.all {
+	switch {
+	case who.all:
 		content.Path = pathOf(r.ID)
-	} else {
-		content.Why = r.Reason
+		return content
+	case who.operator && len(r.Operates()) > 0:
+		content.Path = orderPathOf(r.ID)
 	}
+	content.Why = r.Reason
 	return content
 }
 

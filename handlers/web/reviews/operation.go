@@ -26,11 +26,19 @@ type operationContent struct {
 	operate.Breaker
 	SinceAt, Probe, ClosedAt, NextAt moment // of the breaker
 	AlsoSince                        moment
-	Sent                             string
+	SentText                         string // how many were sent today
 	Ended                            moment // the last round of upkeep; zero if there was none
 	Counts                           []countContent
 	Overdue                          []overdueContent
 	Stray                            int // policy rows under keys that match nobody
+
+	Seen    string // the mark of the opening that the person can order to close; "" for none
+	Never   bool   // no order closes the breaker as it is
+	Sent    string // what has become of an order that was sent, "" for none
+	Pending bool   // it is not carried out yet
+	Changed bool   // the order was about what has changed since
+	Untold  bool   // the order does not say that the cause is gone
+	Unsent  bool   // an order could not be sent
 }
 
 // countContent is something that upkeep has counted.
@@ -47,14 +55,23 @@ type overdueContent struct {
 	Submitted moment // the first of them
 }
 
-// operation shows operators whether invitations are sent, and what upkeep last counted.
+// operation shows operators whether invitations are sent, and what upkeep last counted, and takes
+// an order to close the circuit breaker.
 func (p *pages) operation(x *site.Exchange, who person) {
-	ctx := x.Request.Context()
-	gate, err := p.State.Gate(ctx)
-	if err != nil {
+	gate, err := p.State.Gate(x.Request.Context())
+	switch {
+	case err != nil:
 		p.unavailable(x, "the gate can't be read", err)
-		return
+	case x.Request.Method == http.MethodPost:
+		p.closeBreaker(x, who, gate)
+	default:
+		p.showOperation(x, http.StatusOK, who, gate, &operationContent{})
 	}
+}
+
+// showOperation answers with the page, and with what content says already.
+func (p *pages) showOperation(x *site.Exchange, code int, who person, gate request.Gate, content *operationContent) {
+	ctx := x.Request.Context()
 	pace, known, err := p.State.Pace(ctx)
 	if err != nil {
 		p.unavailable(x, "the app's report can't be read", err)
@@ -74,14 +91,22 @@ func (p *pages) operation(x *site.Exchange, who person) {
 	if known {
 		config.Pace = &pace
 	}
-	content := &operationContent{account: p.signedInAs(x, who), Breaker: operate.NewBreaker(config), Stray: len(strays.All())}
+	content.account, content.Breaker, content.Stray = p.signedInAs(x, who), operate.NewBreaker(config), len(strays.All())
 	content.times()
-	content.Sent = strconv.Itoa(content.SentToday)
+	sent := sentOf(x.Request)
+	content.Sent, content.Pending = sayOrder(x, p.Now(), sent, carriedOut(gate.ClosedAt, sent))
+	if who.operator && content.Open {
+		content.Never = gate.NotByOrder() != ""
+		if !content.Never && !content.Pending {
+			content.Seen = gate.OpeningMark()
+		}
+	}
+	content.SentText = strconv.Itoa(content.SentToday)
 	if known && pace.Daily > 0 {
-		content.Sent = x.With("review.operation.ofDaily", "Sent", content.Sent, "Daily", strconv.Itoa(pace.Daily))
+		content.SentText = x.With("review.operation.ofDaily", "Sent", content.SentText, "Daily", strconv.Itoa(pace.Daily))
 	}
 	content.count(x, sweep)
-	x.Show(http.StatusOK, "operation.html", site.Page{Title: x.Say("review.toOperation"), Path: operationPath, Content: content})
+	x.Show(code, "operation.html", site.Page{Title: x.Say("review.toOperation"), Path: operationPath, Keep: keepSent(sent), Content: content})
 }
 
 // times adds the times of the breaker.

@@ -143,6 +143,8 @@ type requestContent struct {
 	Reread string // in English: why policy left it to a person
 	Looked []policy.Look
 
+	Operate string // the path of the page on which the person can give orders, "" for none
+
 	Waits     bool
 	Stage     string
 	Deadline  moment
@@ -211,6 +213,9 @@ func (p *pages) show(x *site.Exchange, code int, who person, r review, n notice)
 	}
 	if r.RepeatOf != "" && who.all {
 		c.Earlier, c.EarlierIs = pathOf(r.RepeatOf), r.RepeatOf.Reference()
+	}
+	if who.operator && len(r.Operates()) > 0 {
+		c.Operate = orderPathOf(r.ID)
 	}
 	for _, e := range history {
 		c.History = append(c.History, eventContent{momentOf(e.At), e.What, e.Detail})

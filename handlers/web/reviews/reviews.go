@@ -78,8 +78,8 @@ const (
 	operators                 // the roles Operator and Auditor; no guests
 )
 
-// route is a path of the pages. One that ends in "/{id}" stands for each request's page, and one
-// that ends in "/{row}" for each policy row's.
+// route is a path of the pages. One that ends in "/{id}" stands for each request's page, one that
+// ends in "/{row}" for each policy row's, and one in "/{reference}" for the orders about requests.
 type route struct {
 	path    string
 	methods []string
@@ -96,6 +96,8 @@ const (
 	policyPath    = policiesPath + "/{row}"
 	explainPath   = signin.Root + "/explain"
 	operationPath = signin.Root + "/operation"
+	ordersPath    = signin.Root + "/orders"
+	orderPath     = ordersPath + "/{reference}"
 )
 
 // New returns the handler of all paths from "/reviews" on.
@@ -137,7 +139,8 @@ func newPages(config Config) (*pages, error) {
 		p.route(policiesPath, readers, p.policies, reading),
 		p.route(policyPath, readers, p.policy, reading),
 		p.route(explainPath, readers, p.explain, sending),
-		p.route(operationPath, operators, p.operation, reading),
+		p.route(operationPath, operators, p.operation, sending),
+		p.route(orderPath, operators, p.orders, sending),
 	}
 	for path, handler := range config.SignIn.Handlers() {
 		p.routes = append(p.routes, route{path, nil, anybody, handler})
@@ -173,11 +176,11 @@ func (p *pages) routeOf(path string) http.Handler {
 	path = strings.TrimSuffix(path, "/")
 	var below http.Handler
 	for _, r := range p.routes {
-		row := strings.HasPrefix(path, policiesPath+"/")
+		row, order := strings.HasPrefix(path, policiesPath+"/"), strings.HasPrefix(path, ordersPath+"/")
 		switch {
 		case r.path == path:
 			return r.serve
-		case r.path == policyPath && row, r.path == requestPath && !row:
+		case r.path == policyPath && row, r.path == orderPath && order, r.path == requestPath && !row && !order:
 			below = r.serve // it answers for what is none, too
 		}
 	}
@@ -232,11 +235,15 @@ type person struct {
 	session.Session
 	reviewer bool // decides any request
 	all      bool // sees any request
+	operator bool // gives orders
 }
 
 func (p *pages) person(s session.Session) person {
 	reviewer := p.Reviewers != "" && s.In(p.Reviewers)
-	return person{s, reviewer, reviewer || s.Has(session.Reviewer) || s.Has(session.Auditor)}
+	return person{
+		Session: s, reviewer: reviewer, all: reviewer || s.Has(session.Reviewer) || s.Has(session.Auditor),
+		operator: p.Operators != "" && s.In(p.Operators) && s.Has(session.Operator) && !s.Guest,
+	}
 }
 
 // may reports whether the person may call a route of the audience. Parties are told from others by

@@ -20,14 +20,15 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 	w := newWorld(t)
 	r := w.waiting()
 	mayCall := map[audience][]string{
-		parties: {"reviewer", "approver", "by group", "second", "role Reviewer", "Auditor"},
-		seekers: {"reviewer", "role Reviewer", "Auditor", "Operator"}, readers: {"PolicyReader", "Auditor", "Operator"},
-		operators: {"Auditor", "Operator"},
+		parties:   {"reviewer", "approver", "by group", "second", "role Reviewer", "Auditor", "operating reviewer"},
+		seekers:   {"reviewer", "role Reviewer", "Auditor", "Operator", "operating", "operating reviewer"},
+		readers:   {"PolicyReader", "Auditor", "Operator", "operating", "operating reviewer"},
+		operators: {"Auditor", "Operator", "operating", "operating reviewer"},
 	}
 	paths := map[audience]int{}
 	for _, route := range w.routes {
 		paths[route.who]++
-		path := strings.NewReplacer("{id}", string(r.ID), "{row}", hashOf(rowKey)).Replace(route.path)
+		path := strings.NewReplacer("{id}", string(r.ID), "{row}", hashOf(rowKey), "{reference}", string(r.ID.Reference())).Replace(route.path)
 		for _, method := range route.methods {
 			target := path
 			form := ballotForm(r, approve)
@@ -41,6 +42,10 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 				allowed = http.StatusConflict
 			case method == http.MethodPost && route.path == historyPath:
 				allowed = http.StatusSeeOther
+			case method == http.MethodPost && route.path == operationPath:
+				allowed = http.StatusForbidden // to those who give no orders
+			case method == http.MethodPost && route.path == orderPath:
+				allowed = http.StatusBadRequest // the form orders nothing
 			case method == http.MethodPost:
 				allowed = http.StatusUnprocessableEntity // the form lacks what this page asks for
 			}
@@ -63,6 +68,8 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 					want = http.StatusNotFound
 				case route.who != members && !slices.Contains(mayCall[route.who], who):
 					want = http.StatusForbidden
+				case method == http.MethodPost && route.path == operationPath && strings.HasPrefix(who, "operating"):
+					want = http.StatusConflict // the breaker is closed
 				}
 				response := w.do(method, target, w.signIn(s), form)
 				pagetest.CheckHeaders(t, response)
@@ -75,7 +82,7 @@ func TestEveryRouteIsOnlyForItsAudience(t *testing.T) {
 			}
 		}
 	}
-	want := map[audience]int{anybody: 4, members: 1, parties: 1, seekers: 2, readers: 3, operators: 1}
+	want := map[audience]int{anybody: 4, members: 1, parties: 1, seekers: 2, readers: 3, operators: 2}
 	if !maps.Equal(paths, want) {
 		t.Errorf("routes by audience: %v, want %v", paths, want)
 	}

@@ -32,6 +32,7 @@ const (
 	reviewersGroup = "a0000000-0000-4000-8000-000000000001"
 	approversGroup = "a0000000-0000-4000-8000-000000000002"
 	escalatedGroup = "a0000000-0000-4000-8000-000000000003"
+	operatorsGroup = "a0000000-0000-4000-8000-000000000004"
 
 	approverID = "b0000000-0000-4000-8000-000000000002"
 	secondID   = "b0000000-0000-4000-8000-000000000004"
@@ -40,15 +41,22 @@ const (
 
 // The people of the tests, by what they are.
 var people = map[string]session.Session{
-	"reviewer":       {Person: "b0000000-0000-4000-8000-000000000001", Name: "rosa@contoso.com", Groups: []string{reviewersGroup}, GroupsKnown: true},
-	"approver":       {Person: approverID, Name: "sami@contoso.com", GroupsKnown: true},
-	"by group":       {Person: "b0000000-0000-4000-8000-000000000003", Name: "gina@contoso.com", Groups: []string{approversGroup}, GroupsKnown: true},
-	"second":         {Person: secondID, Name: "sven@contoso.com", GroupsKnown: true},
-	"escalated":      {Person: "b0000000-0000-4000-8000-000000000005", Name: "emma@contoso.com", Groups: []string{escalatedGroup}, GroupsKnown: true},
-	"nobody":         {Person: "b0000000-0000-4000-8000-000000000006", Name: "nora@contoso.com", GroupsKnown: true},
-	"role Reviewer":  {Person: "b0000000-0000-4000-8000-000000000007", Name: "rolf@contoso.com", Roles: []session.Role{session.Reviewer}, GroupsKnown: true},
-	"Auditor":        {Person: "b0000000-0000-4000-8000-000000000008", Name: "aude@contoso.com", Roles: []session.Role{session.Auditor}, GroupsKnown: true},
-	"Operator":       {Person: "b0000000-0000-4000-8000-000000000009", Name: "otto@contoso.com", Roles: []session.Role{session.Operator}, GroupsKnown: true},
+	"reviewer":      {Person: "b0000000-0000-4000-8000-000000000001", Name: "rosa@contoso.com", Groups: []string{reviewersGroup}, GroupsKnown: true},
+	"approver":      {Person: approverID, Name: "sami@contoso.com", GroupsKnown: true},
+	"by group":      {Person: "b0000000-0000-4000-8000-000000000003", Name: "gina@contoso.com", Groups: []string{approversGroup}, GroupsKnown: true},
+	"second":        {Person: secondID, Name: "sven@contoso.com", GroupsKnown: true},
+	"escalated":     {Person: "b0000000-0000-4000-8000-000000000005", Name: "emma@contoso.com", Groups: []string{escalatedGroup}, GroupsKnown: true},
+	"nobody":        {Person: "b0000000-0000-4000-8000-000000000006", Name: "nora@contoso.com", GroupsKnown: true},
+	"role Reviewer": {Person: "b0000000-0000-4000-8000-000000000007", Name: "rolf@contoso.com", Roles: []session.Role{session.Reviewer}, GroupsKnown: true},
+	"Auditor":       {Person: "b0000000-0000-4000-8000-000000000008", Name: "aude@contoso.com", Roles: []session.Role{session.Auditor}, GroupsKnown: true},
+	"Operator":      {Person: "b0000000-0000-4000-8000-000000000009", Name: "otto@contoso.com", Roles: []session.Role{session.Operator}, GroupsKnown: true},
+	"operating": {Person: "b0000000-0000-4000-8000-00000000000d", Name: "olga@contoso.com", Roles: []session.Role{session.Operator},
+		Groups: []string{operatorsGroup}, GroupsKnown: true},
+	"operating reviewer": {Person: "b0000000-0000-4000-8000-00000000000e", Name: "omar@contoso.com", Roles: []session.Role{session.Operator},
+		Groups: []string{operatorsGroup, reviewersGroup}, GroupsKnown: true},
+	"group of operators": {Person: "b0000000-0000-4000-8000-00000000000f", Name: "oona@contoso.com", Groups: []string{operatorsGroup}, GroupsKnown: true},
+	"guest operator": {Person: "b0000000-0000-4000-8000-000000000010", Name: "gilda@partner.example", Guest: true, Roles: []session.Role{session.Operator},
+		Groups: []string{operatorsGroup}, GroupsKnown: true},
 	"PolicyReader":   {Person: "b0000000-0000-4000-8000-00000000000a", Name: "paul@contoso.com", Roles: []session.Role{session.PolicyReader}, GroupsKnown: true},
 	"guest reviewer": {Person: "b0000000-0000-4000-8000-00000000000b", Name: "gus@partner.example", Guest: true, Roles: []session.Role{session.Reviewer}, Groups: []string{reviewersGroup}, GroupsKnown: true},
 	"groups unknown": {Person: "b0000000-0000-4000-8000-00000000000c", Name: "ulla@contoso.com", Groups: []string{reviewersGroup}},
@@ -94,7 +102,7 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 		t.Fatal(err)
 	}
 	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Claims: w.store, Finder: w.store, Rows: w.store,
-		Policies: w.store, Strays: w.store, State: state{w.store, request.Pace{Daily: 100}, true}, Reviewers: reviewersGroup}
+		Policies: w.store, Strays: w.store, State: state{w.store, request.Pace{Daily: 100}, true}, Reviewers: reviewersGroup, Operators: operatorsGroup}
 	for _, change := range changes {
 		change(&config)
 	}
