@@ -114,6 +114,9 @@ type ProgramSettings = {
   @description('Object id of the group whose members may decide any request.')
   GUESTLIST_REVIEWERS: string?
 
+  @description('Object id of the group whose members may try failed requests again, send mails again and close the circuit breaker, on the review pages. They need the role Operator, too.')
+  GUESTLIST_OPERATORS: string?
+
   @description('For how many days a request waits for a person before it expires, unless its policy row says another number; 0 is for ever.')
   GUESTLIST_DECIDE_DAYS: string?
 
@@ -200,6 +203,7 @@ func programSettings(organisation string, given ProgramSettings) Settings => {
   GUESTLIST_PROOF_DAYS: given.?GUESTLIST_PROOF_DAYS ?? '7'
   GUESTLIST_REMINDERS: given.?GUESTLIST_REMINDERS ?? ''
   GUESTLIST_REVIEWERS: given.?GUESTLIST_REVIEWERS ?? ''
+  GUESTLIST_OPERATORS: given.?GUESTLIST_OPERATORS ?? ''
   GUESTLIST_DECIDE_DAYS: given.?GUESTLIST_DECIDE_DAYS ?? '30'
   GUESTLIST_NOTICES: given.?GUESTLIST_NOTICES ?? 'asked,escalated,last-day,decided,expired'
   GUESTLIST_TEAMS_URL: ''

@@ -26,7 +26,7 @@ param uniqueName string = 'guestlist-reviews'
 @description('Object ids of users and groups with the role Reviewer, who may decide any request. The worker also wants them in the group of the setting GUESTLIST_REVIEWERS. Groups need Entra ID P1, and only direct members count.')
 param reviewers string[] = []
 
-@description('Object ids of users and groups with the role Operator, who try again what failed.')
+@description('Object ids of users and groups with the role Operator, who see what failed. The worker also wants them in the group of the setting GUESTLIST_OPERATORS before it tries anything again for them.')
 param operators string[] = []
 
 @description('Object ids of users and groups with the role PolicyReader, who see policy rows.')
