@@ -135,7 +135,7 @@ func TestOrderCountsByAuthorityAtThatMoment(t *testing.T) {
 func TestOrderHasOneEffect(t *testing.T) {
 	a := newControlRoom(t)
 	id := a.failing()
-		first := a.order(request.RetryOrder, id, olga)
+	first := a.order(request.RetryOrder, id, olga)
 	second := first
 	second.Given = second.Given.Add(time.Second)
 	a.on("Invite", before, -1, refuses)

@@ -23,6 +23,7 @@ const (
 	ReviewersGroup       = "a0000000-0000-4000-8000-000000000001"
 	SponsorsGroup        = "a0000000-0000-4000-8000-000000000002"
 	SecondApproversGroup = "a0000000-0000-4000-8000-000000000003"
+	OperatorsGroup       = "a0000000-0000-4000-8000-000000000004"
 )
 
 // The keys of [People], and the object id of the sponsor.
@@ -62,8 +63,9 @@ func People() []Person {
 			ID: "b0000000-0000-4000-8000-000000000006", Name: "Nora Nobody", UserName: "nora@standin.example"},
 		{Key: Auditor, What: "an auditor, by a role",
 			ID: "b0000000-0000-4000-8000-000000000007", Name: "Aude Auditor", UserName: "aude@standin.example", Roles: []string{"Auditor"}},
-		{Key: Operator, What: "an operator, by a role",
-			ID: "b0000000-0000-4000-8000-000000000008", Name: "Otto Operator", UserName: "otto@standin.example", Roles: []string{"Operator"}},
+		{Key: Operator, What: "an operator: has the role Operator, and is in the group of operators",
+			ID: "b0000000-0000-4000-8000-000000000008", Name: "Otto Operator", UserName: "otto@standin.example",
+			Roles: []string{"Operator"}, Groups: []string{OperatorsGroup}},
 		{Key: PolicyReader, What: "who reads policy rows, by a role",
 			ID: "b0000000-0000-4000-8000-000000000009", Name: "Pia Policies", UserName: "pia@standin.example", Roles: []string{"PolicyReader"}},
 	}

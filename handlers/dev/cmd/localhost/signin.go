@@ -44,7 +44,7 @@ func signInSettings(signIn, pages string) []string {
 	return []string{
 		settings.ReviewOrigin + "=" + pages, settings.SignInURL + "=" + signIn, settings.SignInTenant + "=" + tenantID,
 		settings.SignInClientID + "=" + registrationID, settings.Reviewers + "=" + signinsim.ReviewersGroup,
-		settings.ClientID + "=" + identityClientID,
+		settings.Operators + "=" + signinsim.OperatorsGroup, settings.ClientID + "=" + identityClientID,
 		// As App Service hands out tokens of a managed identity.
 		"IDENTITY_ENDPOINT=" + signIn + "/stand-in/identity", "IDENTITY_HEADER=local",
 	}
