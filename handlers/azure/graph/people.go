@@ -212,6 +212,32 @@ func (c *Client) Principals(ctx context.Context, ids []string) (map[string]reque
 	return found, nil
 }
 
+// GroupNames implements [request.People]. The app needs the permission GroupMember.Read.All, or one
+// that includes it. One call looks for 15 ids among the groups.
+func (c *Client) GroupNames(ctx context.Context, ids []string) (map[string]string, error) {
+	const doing = "reading the names of groups"
+	asked, err := objectIDs(doing, ids)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	err = objects(ctx, c, doing, "groups", asked, []string{"id", "displayName"},
+		func(g *group) string { return g.ID },
+		func(id string, g *group) error {
+			if g.DisplayName == "" {
+				// Every group has one.
+				return problem.New(request.DirectoryReadForbidden,
+					"%s: the answer leaves out a name; the app needs the permission GroupMember.Read.All", doing)
+			}
+			names[id] = g.DisplayName
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	return names, nil
+}
+
 // objects reads some properties of those of the objects that are in the set, users or groups, and
 // passes each on with its id in lower case.
 func objects[T any](

@@ -98,6 +98,9 @@ var asks = map[string]func(context.Context, *graph.Client) (any, error){
 	"Principals": func(ctx context.Context, c *graph.Client) (any, error) {
 		return c.Principals(ctx, []string{guest, group})
 	},
+	"GroupNames": func(ctx context.Context, c *graph.Client) (any, error) {
+		return c.GroupNames(ctx, []string{guest, group})
+	},
 	"Addressees": func(ctx context.Context, c *graph.Client) (any, error) {
 		return c.Addressees(ctx, []string{guest, group}, 5)
 	},
@@ -107,7 +110,7 @@ var asks = map[string]func(context.Context, *graph.Client) (any, error){
 func peopleOfTest(t *testing.T) (*graphsim.Server, string) {
 	return newSim(t, func(c *graphsim.Config) {
 		c.Users = []graphsim.User{{ID: guest, Mail: email}}
-		c.Groups = []graphsim.Group{{ID: group}}
+		c.Groups = []graphsim.Group{{ID: group, DisplayName: "Readers"}}
 		c.Memberships = []graphsim.Membership{{GroupID: group, GuestID: guest}}
 	})
 }
@@ -120,6 +123,7 @@ func TestCallsAboutPeople(t *testing.T) {
 		"Principals": {
 			"GET /v1.0/users": 1, "GET /v1.0/groups": 1,
 		},
+		"GroupNames": {"GET /v1.0/groups": 1},
 		"Addressees": {
 			"GET /v1.0/users": 1, "GET /v1.0/groups/{id}/transitiveMembers/microsoft.graph.user": 1,
 		},
@@ -185,7 +189,8 @@ func TestPeopleWithoutPermission(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = ask(t.Context(), client)
-			if name == "Person" && permission == "GroupMember.Read.All" {
+			needless := map[string]string{"Person": "GroupMember.Read.All", "GroupNames": "User.Read.All"}
+			if needless[name] == permission {
 				if err != nil {
 					t.Errorf("%s without %s: %v", name, permission, err)
 				}
@@ -224,6 +229,12 @@ func TestAnswersAboutPeople(t *testing.T) {
 		{"a gap", "Principals", list("null"), request.DirectoryUnavailable},
 		{"no list", "Principals", `{}`, request.DirectoryUnavailable},
 		{"without what every user has", "Principals", list(`{"id":"` + guest + `"}`), request.DirectoryReadForbidden},
+
+		{"another group", "GroupNames", list(`{"id":"` + other + `","displayName":"x"}`), request.DirectoryUnavailable},
+		{"a gap", "GroupNames", list("null"), request.DirectoryUnavailable},
+		{"no list", "GroupNames", `{}`, request.DirectoryUnavailable},
+		{"without the name", "GroupNames", list(`{"id":"` + group + `","displayName":null}`), request.DirectoryReadForbidden},
+		{"no group", "GroupNames", list(``), ""},
 
 		{"another user", "Addressees", list(strings.Replace(whole, guest, other, 1)), request.DirectoryUnavailable},
 		{"a gap", "Addressees", list("null"), request.DirectoryUnavailable},

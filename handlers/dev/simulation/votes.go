@@ -271,6 +271,10 @@ func (p people) Principals(ctx context.Context, ids []string) (map[string]reques
 	return get(p, "Principals", func() (map[string]request.Principal, error) { return p.office.Principals(ctx, ids) })
 }
 
+func (p people) GroupNames(ctx context.Context, ids []string) (map[string]string, error) {
+	return get(p, "GroupNames", func() (map[string]string, error) { return p.office.GroupNames(ctx, ids) })
+}
+
 func (p people) Addressees(ctx context.Context, ids []string, most int) (request.Addressees, error) {
 	return get(p, "Addressees", func() (request.Addressees, error) { return p.office.Addressees(ctx, ids, most) })
 }

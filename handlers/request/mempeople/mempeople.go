@@ -198,6 +198,23 @@ func (p *People) Principals(_ context.Context, ids []string) (map[string]request
 	return found, nil
 }
 
+// GroupNames implements [request.People].
+func (p *People) GroupNames(_ context.Context, ids []string) (map[string]string, error) {
+	ids, err := p.enter("GroupNames", ids...)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names := map[string]string{}
+	for _, id := range ids {
+		if group, isGroup := p.groups[id]; isGroup {
+			names[id] = group.Name
+		}
+	}
+	return names, nil
+}
+
 // Addressees implements [request.People].
 func (p *People) Addressees(_ context.Context, ids []string, most int) (request.Addressees, error) {
 	ids, err := p.enter("Addressees", ids...)

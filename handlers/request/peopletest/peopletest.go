@@ -96,7 +96,7 @@ func Test(t *testing.T, make func(*testing.T) Tenant) {
 		"Person": testPerson, "PersonWhoChanges": testPersonWhoChanges, "MemberOf": testMemberOf,
 		"MemberOfChangingGroups": testMemberOfChangingGroups, "GroupsInACircle": testGroupsInACircle,
 		"ManyGroups": testManyGroups, "Principals": testPrincipals, "ManyPrincipals": testManyPrincipals,
-		"Addressees": testAddressees, "Crowds": testCrowds, "HiddenMembers": testHiddenMembers,
+		"GroupNames": testGroupNames, "Addressees": testAddressees, "Crowds": testCrowds, "HiddenMembers": testHiddenMembers,
 		"IDsThatAreNone": testIDsThatAreNone,
 	}
 	for name, test := range tests {
@@ -247,6 +247,29 @@ func testManyPrincipals(t *testing.T, tenant Tenant) {
 	same(t, "66 principals", got, want, err)
 }
 
+func testGroupNames(t *testing.T, tenant Tenant) {
+	const written = "O'Hara & <b>Söhne</b> \u202eselaS "
+	tenant.SetGroup(t, Group{ID: inner, Name: written, Hidden: true})
+	got, err := tenant.GroupNames(t.Context(), []string{strings.ToUpper(outer), ana, nobody, inner, outer, di, empty})
+	same(t, "names", got, map[string]string{outer: "Outer", inner: written, empty: "Empty"}, err)
+	tenant.RemoveGroup(t, empty)
+	tenant.SetGroup(t, Group{ID: outer, Name: "Renamed"})
+	got, err = tenant.GroupNames(t.Context(), []string{outer, empty})
+	same(t, "after changes", got, map[string]string{outer: "Renamed"}, err)
+	got, err = tenant.GroupNames(t.Context(), nil)
+	same(t, "of none", got, map[string]string{}, err)
+	want := map[string]string{}
+	var asked []string
+	for n := range 40 {
+		group := Group{ID: id("f", n), Name: fmt.Sprintf("Many %d", n)}
+		tenant.SetGroup(t, group)
+		want[group.ID] = group.Name
+		asked = append(asked, group.ID, id("e", n))
+	}
+	got, err = tenant.GroupNames(t.Context(), asked)
+	same(t, "of 80 ids", got, want, err)
+}
+
 // ids returns who is among the people.
 func ids(to request.Addressees) []string {
 	var all []string
@@ -326,6 +349,8 @@ func testIDsThatAreNone(t *testing.T, tenant Tenant) {
 		_, err = tenant.MemberOf(t.Context(), ana, []string{inner, none})
 		wantCode(t, none, err, request.DirectoryRefused)
 		_, err = tenant.Principals(t.Context(), []string{ana, none})
+		wantCode(t, none, err, request.DirectoryRefused)
+		_, err = tenant.GroupNames(t.Context(), []string{outer, none})
 		wantCode(t, none, err, request.DirectoryRefused)
 		_, err = tenant.Addressees(t.Context(), []string{none, ana}, 5)
 		wantCode(t, none, err, request.DirectoryRefused)
