@@ -15,9 +15,16 @@ import (
 func (s *Store) ScanRows(
 	ctx context.Context, cursor string,
 ) (rows []policy.Raw, next string, err error) {
+	return s.scanRows(ctx, policy.StrayColumns(), cursor)
+}
+
+// scanRows returns a page of policy rows with some of their columns, and where the rest begins.
+func (s *Store) scanRows(
+	ctx context.Context, columns []string, cursor string,
+) (rows []policy.Raw, next string, err error) {
 	const doing = "looking through the policy rows"
 	size := s.pageSize
-	names := append([]string{policy.PartitionKeyColumn, policy.RowKeyColumn}, policy.StrayColumns()...)
+	names := append([]string{policy.PartitionKeyColumn, policy.RowKeyColumn}, columns...)
 	selected := strings.Join(names, ",")
 	options := aztables.ListEntitiesOptions{Top: &size, Select: &selected}
 	var failed error

@@ -115,6 +115,7 @@ var (
 	_ request.MailStore  = (*Store)(nil)
 	_ request.Reviews    = (*Store)(nil)
 	_ request.Notices    = (*Store)(nil)
+	_ request.GroupNames = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
 )
 

@@ -47,6 +47,9 @@ type Store struct {
 	deadLetters map[string]request.DeadLetter // by the message's id
 	reviews     map[submission.ID]request.WaitingReview
 	notices     map[noticeKey]request.NoticeEntry
+	groupNames  map[string]request.GroupName
+
+	groupNameRound request.GroupNameRound
 }
 
 // New returns an empty Store.
@@ -64,6 +67,7 @@ func New() *Store {
 		mailboxes:   map[submission.Address]request.Mailbox{},
 		reviews:     map[submission.ID]request.WaitingReview{},
 		notices:     map[noticeKey]request.NoticeEntry{},
+		groupNames:  map[string]request.GroupName{},
 	}
 }
 

@@ -13,15 +13,23 @@ import (
 // scanned is how many rows ScanRows returns at most.
 const scanned = 1000
 
-// ScanRows implements [request.StrayStore]. The cursor is the ETag of the last row before.
+// ScanRows implements [request.StrayStore].
 func (s *Store) ScanRows(ctx context.Context, cursor string) (rows []policy.Raw, next string, err error) {
-	rows, err = get(ctx, s, "ScanRows", func() ([]policy.Raw, error) {
+	return s.scanRows(ctx, "ScanRows", policy.StrayColumns(), cursor)
+}
+
+// scanRows returns a page of policy rows with some of their columns. The cursor is the ETag of the
+// last row before.
+func (s *Store) scanRows(
+	ctx context.Context, op string, columns []string, cursor string,
+) (rows []policy.Raw, next string, err error) {
+	rows, err = get(ctx, s, op, func() ([]policy.Raw, error) {
 		keys := slices.SortedFunc(maps.Keys(s.rows), policy.RowKey.Compare)
 		from := 1 + slices.IndexFunc(keys, func(key policy.RowKey) bool { return s.rows[key].ETag == cursor })
 		var page []policy.Raw
 		for _, key := range keys[from:min(from+scanned, len(keys))] {
 			row := copyRow(s.rows[key])
-			maps.DeleteFunc(row.Columns, func(name string, _ any) bool { return !slices.Contains(policy.StrayColumns(), name) })
+			maps.DeleteFunc(row.Columns, func(name string, _ any) bool { return !slices.Contains(columns, name) })
 			page = append(page, row)
 		}
 		if from+scanned < len(keys) {

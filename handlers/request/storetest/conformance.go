@@ -34,6 +34,7 @@ type Store interface {
 	request.Reviews
 	request.Finder
 	request.Notices
+	request.GroupNames
 	// FirstRows returns at most limit policy rows, by partition, then by name, and whether there
 	// are more.
 	FirstRows(ctx context.Context, limit int) (rows []policy.Raw, more bool, err error)
@@ -56,6 +57,7 @@ var tests = map[string]map[string]func(*testing.T, Store){
 	"reviews":      reviewTests,
 	"finding":      findingTests,
 	"notices":      noticeTests,
+	"group names":  groupNameTests,
 }
 
 // Run runs the named groups of the suite, or all, with stores that newStore returns. Every call
