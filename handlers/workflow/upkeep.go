@@ -39,8 +39,8 @@ const (
 // were. Parked requests become due as the gate has room for them. Before, it looks for policy rows
 // under keys that match nobody, so that they count within a minute. It also goes on with the sweep,
 // which erases personal data that was kept long enough, and logs requests that wait too long. It
-// always logs how many messages are on the queues. And it tells those who decide what waits for
-// them.
+// always logs how many messages are on the queues. It tells those who decide what waits for them.
+// And it keeps the names of the groups that policy rows name, for the pages on which they decide.
 //
 // What it reads does not grow with all that there ever was: the gate, the entries of what waits,
 // and one page of each table that is swept.
@@ -76,6 +76,7 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 		// The next run goes on from where this one stopped.
 		w.config.Log.ErrorContext(ctx, "the sweep for old data failed", "code", problem.CodeOf(err), "error", err)
 	}
+	w.nameGroups(ctx)
 	return due, nil
 }
 

@@ -14,9 +14,9 @@ import (
 	"guestlist/handlers/submission"
 )
 
-// Config is what a Worker is made of. All is required but Channels, DecideWithin, GuestsDecide,
-// Log, Mails, Notices, Operators, Parse, Pressure, Pace, ProofByDefault, ProofLasts, Retention and
-// Reviewers.
+// Config is what a Worker is made of. All is required but Channels, DecideWithin, GroupNames,
+// GuestsDecide, Log, Mails, Notices, Operators, Parse, Pressure, Pace, ProofByDefault, ProofLasts,
+// Retention and Reviewers.
 type Config struct {
 	Store       request.Store
 	Rows        request.Rows
@@ -35,6 +35,8 @@ type Config struct {
 	Mails *Mails
 	// Notices tells those who decide what waits for them; nil if nobody is told.
 	Notices *Notices
+	// GroupNames keeps the names of the groups that policy rows name; nil if nobody is shown them.
+	GroupNames request.GroupNames
 	// Channels get the notices of all kinds, each with a name of its own. They need Notices.
 	Channels []request.Channel
 	// ProofByDefault says that a proof of the mailbox is needed unless the policy row says

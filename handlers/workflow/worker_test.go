@@ -373,7 +373,7 @@ func TestEditedRowAppliesToNextDecision(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	optional := []string{"Log", "Mails", "Parse", "Pressure", "Pace", "ProofByDefault", "ProofLasts", "Retention",
-		"DecideWithin", "GuestsDecide", "Operators", "Reviewers", "Notices", "Channels"}
+		"DecideWithin", "GroupNames", "GuestsDecide", "Operators", "Reviewers", "Notices", "Channels"}
 	complete := newWorld(t).config
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[workflow.Config]()) {
 		config := complete

@@ -200,11 +200,15 @@ func workerConfig(
 	s settings.Settings, store *tables.Store, onQueues *queues.Service, tenant *graph.Client, pressure *workflow.Pressure,
 	mails *workflow.Mails, notices *workflow.Notices, told []request.Channel, log *slog.Logger,
 ) workflow.Config {
+	var names request.GroupNames
 	if notices == nil {
 		told = nil
+	} else {
+		names = store // the pages show them
 	}
 	return workflow.Config{
-		Reviews: store, People: tenant, Reviewers: s.Reviewers, Operators: s.Operators, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
+		GroupNames: names,
+		Reviews:    store, People: tenant, Reviewers: s.Reviewers, Operators: s.Operators, GuestsDecide: s.GuestsDecide, DecideWithin: s.DecideDays,
 		MailStore: store, Mails: mails, Notices: notices, Channels: told, ProofByDefault: s.ProofByDefault, ProofLasts: s.ProofLasts,
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
 		Queues: onQueues, Directory: tenant, Users: tenant, Pressure: pressure,
