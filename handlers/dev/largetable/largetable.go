@@ -61,6 +61,7 @@ type Store interface {
 	request.StrayStore
 	request.MailStore
 	request.Reviews
+	request.GroupNames
 }
 
 // nothing is a directory and queues that nobody calls; the queues are empty.
@@ -79,7 +80,7 @@ func (nothing) Enqueue(context.Context, []byte) error { return nil }
 func worker(store Store, now time.Time, log io.Writer) (*workflow.Worker, error) {
 	return workflow.New(workflow.Config{
 		Store: store, Rows: store, Seats: store, Gates: store, DeadLetters: store, Records: store, Strays: store,
-		Queues: nothing{}, Directory: nothing{}, Users: nothing{}, MailStore: store, Reviews: store, People: nothing{}, Retention: 30 * 24 * time.Hour,
+		Queues: nothing{}, Directory: nothing{}, Users: nothing{}, MailStore: store, Reviews: store, GroupNames: store, People: nothing{}, Retention: 30 * 24 * time.Hour,
 		RedirectURL: "https://landing.example.com", IntentLease: 2 * time.Minute,
 		Now:    func() time.Time { return now },
 		Sleep:  func(context.Context, time.Duration) error { return nil },

@@ -53,6 +53,8 @@ var partOf = map[string]part{
 	"Gate": tenantTable, "SaveGate": tenantTable, "Strays": tenantTable, "SaveStrays": tenantTable,
 	"MailGate": tenantTable, "SaveMailGate": tenantTable, "ProofKey": tenantTable,
 	"Sweep": tenantTable, "SaveSweep": tenantTable,
+	"ScanNaming": policiesTable, "GroupNames": tenantTable, "KeepGroupNames": tenantTable, "DropGroupNames": tenantTable,
+	"GroupNameRound": tenantTable, "SaveGroupNameRound": tenantTable,
 	"Used": seatsTable, "TakeSeat": seatsTable, "HoldsSeat": seatsTable, "ReleaseSeat": seatsTable,
 	"KeepDeadLetter": poisonTable, "AllDeadLetters": poisonTable, "DropDeadLetter": poisonTable,
 	"ForgetDeadLetters": poisonTable,
