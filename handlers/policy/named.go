@@ -6,6 +6,24 @@ func NamingColumns() []string {
 	return []string{GroupsColumn, SponsorsColumn, ApproversColumn, SecondApproversColumn, EscalateToColumn}
 }
 
+// IDs returns the object ids that the row has in one of the [NamingColumns], in lower case; none of
+// another column.
+func (r Row) IDs(column string) []string {
+	switch column {
+	case GroupsColumn:
+		return r.Terms.Groups
+	case SponsorsColumn:
+		return r.Terms.Sponsors
+	case ApproversColumn:
+		return r.ReviewRules.Approvers
+	case SecondApproversColumn:
+		return r.ReviewRules.SecondApprovers
+	case EscalateToColumn:
+		return r.ReviewRules.EscalateTo
+	}
+	return nil
+}
+
 // Named returns the object ids of users and groups in the rows, in lower case, each once, in the
 // order of [NamingColumns]. A column that can't be read has none.
 func Named(rows []Raw) []string {
@@ -19,15 +37,9 @@ func Named(rows []Raw) []string {
 	}
 	var ids []string
 	known := map[string]bool{}
-	for _, column := range []func(Row) []string{
-		func(r Row) []string { return r.Terms.Groups },
-		func(r Row) []string { return r.Terms.Sponsors },
-		func(r Row) []string { return r.ReviewRules.Approvers },
-		func(r Row) []string { return r.ReviewRules.SecondApprovers },
-		func(r Row) []string { return r.ReviewRules.EscalateTo },
-	} {
+	for _, column := range NamingColumns() {
 		for _, row := range parsed {
-			for _, id := range column(row) {
+			for _, id := range row.IDs(column) {
 				if !known[id] {
 					known[id] = true
 					ids = append(ids, id)

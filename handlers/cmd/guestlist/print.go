@@ -280,7 +280,7 @@ var proofs = map[policy.Proof]string{
 }
 
 func printTerms(w io.Writer, terms *policy.Terms) {
-	fields := fieldsOf(terms)
+	fields := operate.TermFields(terms)
 	list(w, "  ", nil, slices.Sorted(maps.Keys(fields)), func(name string) []string { return []string{name, fields[name]} })
 }
 
@@ -290,31 +290,6 @@ func anyNumber(limit int) string {
 		return "any number"
 	}
 	return strconv.Itoa(limit)
-}
-
-// fieldsOf returns the terms as texts, by their names in JSON, without the older form of one.
-func fieldsOf(terms *policy.Terms) map[string]string {
-	text, err := json.Marshal(terms)
-	var values map[string]any
-	if err == nil {
-		err = json.Unmarshal(text, &values)
-	}
-	fields := map[string]string{}
-	if err != nil {
-		return fields
-	}
-	delete(values, "sendInvitation")
-	if terms.InvitationMail == policy.MailByDefault {
-		values["invitationMail"] = "by default"
-	}
-	for name, value := range values {
-		fields[name] = fmt.Sprint(value)
-		list, isList := value.([]any)
-		if isList { // of object ids
-			fields[name] = strings.Join(strings.Fields(fmt.Sprintln(list...)), ", ")
-		}
-	}
-	return fields
 }
 
 // maxListed is the most requests of one change that are printed for people.
@@ -328,18 +303,9 @@ func printReplay(w io.Writer, r operate.Replay) {
 		if change.Was.Proof != change.Becomes.Proof {
 			fmt.Fprintf(w, "  proof %s -> %s\n", or(string(change.Was.Proof)), or(string(change.Becomes.Proof)))
 		}
-		if change.Was.Terms != nil && change.Becomes.Terms != nil {
-			was, becomes := fieldsOf(change.Was.Terms), fieldsOf(change.Becomes.Terms)
-			names := maps.Clone(was)
-			maps.Copy(names, becomes)
-			var lines [][]string
-			for _, name := range slices.Sorted(maps.Keys(names)) {
-				if was[name] != becomes[name] {
-					lines = append(lines, []string{name, or(was[name]) + " -> " + or(becomes[name])})
-				}
-			}
-			columns(w, "  ", lines)
-		}
+		list(w, "  ", nil, change.TermChanges(), func(c operate.TermChange) []string {
+			return []string{c.Name, or(c.Was) + " -> " + or(c.Becomes)}
+		})
 		listed := change.Requests[:min(maxListed, len(change.Requests))]
 		list(w, "  ", nil, listed, func(r operate.ReplayRequest) []string {
 			return []string{shortTime(r.DecidedAt), r.Address, string(r.ID)}

@@ -290,7 +290,7 @@ func registerReviews(
 	}
 	handler, err := reviews.New(reviews.Config{
 		Service: service, SignIn: people, Requests: store, Waiting: store, Claims: store, Finder: store, Rows: store,
-		Policies: store, Strays: store, State: store, Reviewers: s.Reviewers,
+		Policies: store, Strays: store, State: store, Names: store, Reviewers: s.Reviewers,
 		Operators: s.Operators, Guests: pages.SignIn.Guests,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@
 //	     /reviews/search     requests by an address or a reference
 //	     /reviews/history    what was decided, the newest first
 //	     /reviews/policies   policy rows, with what is wrong with them; and /HASH one row
+//	     /reviews/policies/replay  which sign-ups the rows would decide otherwise by now
 //	     /reviews/explain    what would be decided on an address
 //	     /reviews/operation  whether invitations are sent, and what upkeep has counted
 //	     /reviews/sign…      see package signin

@@ -42,6 +42,7 @@ type explainContent struct {
 	Row     string
 	RowPath string
 	Terms   *policy.Terms // of an invitation
+	Groups  []named       // of Terms
 	Looked  []policy.Look
 	More    int // how many rows were looked at beside those listed
 }
@@ -84,6 +85,9 @@ func (p *pages) explain(x *site.Exchange, who person) {
 		return
 	}
 	content.explain(x, explanation.Decision)
+	if terms := content.Terms; terms != nil {
+		content.Groups = p.names(x, who, terms.Groups).show(terms.Groups)
+	}
 	x.Show(http.StatusOK, "explain.html", page)
 }
 

@@ -132,7 +132,7 @@ func (p *pages) history(x *site.Exchange, who person) {
 	f, _ := filterOf(query.Get)
 	wanted := request.Wanted{States: f.outcome.states, Domain: f.domain, Row: f.row}
 	until := query.Get(untilQuery)
-	found, err := p.find(x.Request.Context(), wanted, until)
+	found, err := p.find(x.Request.Context(), wanted, until, perPage)
 	if err != nil {
 		p.unavailable(x, "the history can't be read", err)
 		return

@@ -60,6 +60,7 @@ type policiesContent struct {
 	Rows    []rowContent
 	Cut     bool // there are more rows than a page reads, and they are not checked
 	General []lint.Finding
+	Replay  string // where the page is on which sign-ups are decided again
 	More    string // where the next page is, "" for none
 	First   string // where the first page is, "" on that
 }
@@ -87,7 +88,7 @@ func (p *pages) policies(x *site.Exchange, who person) {
 		p.unavailable(x, "the policy rows can't be checked", err)
 		return
 	}
-	content := &policiesContent{account: p.signedInAs(x, who), Cut: cut}
+	content := &policiesContent{account: p.signedInAs(x, who), Cut: cut, Replay: replayPath}
 	counts := map[policy.RowKey][]lint.Severity{}
 	for _, f := range findings {
 		if f.Row == "" {
@@ -178,11 +179,28 @@ func counted(severities []lint.Severity) string {
 type policyContent struct {
 	account
 	operate.RowDetail
+	Columns  []columnContent
 	Back     string
 	Changed  moment
 	Cut      bool // the row is not checked
 	Findings []lint.Finding
 	History  string // where the requests are that rows of the name decided, "" for nowhere
+}
+
+// columnContent is a column of a row.
+type columnContent struct {
+	operate.ColumnValue
+	Named []named // the users and groups that it names
+}
+
+// columns returns the columns of the row, with the names of groups.
+func (p *pages) columns(x *site.Exchange, who person, detail operate.RowDetail, row policy.Row) []columnContent {
+	names := p.names(x, who, policy.Named([]policy.Raw{row.Raw}))
+	var columns []columnContent
+	for _, column := range detail.Columns {
+		columns = append(columns, columnContent{column, names.show(row.IDs(column.Column))})
+	}
+	return columns
 }
 
 // policy shows one policy row.
@@ -207,6 +225,7 @@ func (p *pages) policy(x *site.Exchange, who person) {
 	}
 	content := &policyContent{account: p.signedInAs(x, who), Back: policiesPath, Cut: cut}
 	content.RowDetail, _ = operate.Show(rows, key.Partition, key.Name)
+	content.Columns = p.columns(x, who, content.RowDetail, policy.Parse(rows[i]))
 	changed, err := time.Parse(time.RFC3339Nano, content.Version)
 	if err == nil { // the version of a table; others say no time
 		content.Changed = momentOf(changed)

@@ -149,8 +149,8 @@ type requestContent struct {
 	Stage     string
 	Deadline  moment
 	Withdrawn string // in English, the rest of a sentence
-	Groups    []string
-	Sponsors  []string
+	Groups    []named
+	Sponsors  []named
 	Member    bool
 	RowNote   string // what an admin says of the row, such as what its groups are for
 	Votes     []voteContent
@@ -255,7 +255,8 @@ func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r rev
 	terms := r.row.Terms
 	c.Waits, c.Deadline, c.Withdrawn = true, momentOf(v.Deadline), r.row.Withdrawn
 	c.Stage = x.With("review.stageOf", "Stage", strconv.Itoa(v.Stage), "Stages", strconv.Itoa(r.row.Rules.Stages()))
-	c.Groups, c.Sponsors, c.Member = terms.Groups, terms.Sponsors, terms.UserType == "Member"
+	names := p.names(x, who, terms.Groups, terms.Sponsors)
+	c.Groups, c.Sponsors, c.Member = names.show(terms.Groups), names.show(terms.Sponsors), terms.UserType == "Member"
 	if r.row.Row != nil && !who.Guest {
 		c.RowNote = r.row.Row.Note
 	}

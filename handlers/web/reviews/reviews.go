@@ -49,6 +49,7 @@ type Config struct {
 	Policies Policies
 	Strays   Strays
 	State    State
+	Names    Names
 	// Reviewers is the object id of the group whose members decide any request, in lower case; ""
 	// for none.
 	Reviewers string
@@ -115,8 +116,8 @@ func newPages(config Config) (*pages, error) {
 		return nil, errors.New("reviews: the sign-in, the requests, what waits or the policy rows are missing")
 	case config.Claims == nil || config.Finder == nil:
 		return nil, errors.New("reviews: the claims, or what finds requests, is missing")
-	case config.Policies == nil || config.Strays == nil || config.State == nil:
-		return nil, errors.New("reviews: what reads all policy rows, strays or the state of the app is missing")
+	case config.Policies == nil || config.Strays == nil || config.State == nil || config.Names == nil:
+		return nil, errors.New("reviews: what reads all policy rows, strays, the state of the app or the names of groups is missing")
 	}
 	p := &pages{Config: config}
 	var err error
@@ -138,6 +139,7 @@ func newPages(config Config) (*pages, error) {
 		p.route(historyPath, seekers, p.history, sending),
 		p.route(policiesPath, readers, p.policies, reading),
 		p.route(policyPath, readers, p.policy, reading),
+		p.route(replayPath, readers, p.replay, reading),
 		p.route(explainPath, readers, p.explain, sending),
 		p.route(operationPath, operators, p.operation, sending),
 		p.route(orderPath, operators, p.orders, sending),

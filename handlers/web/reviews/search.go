@@ -127,7 +127,7 @@ func (p *pages) byAddress(x *site.Exchange, who person, content *searchContent, 
 
 // olderOf adds requests of the address from before the place.
 func (p *pages) olderOf(x *site.Exchange, who person, content *searchContent, address submission.Address, until string) error {
-	found, err := p.find(x.Request.Context(), request.Wanted{Address: address}, until)
+	found, err := p.find(x.Request.Context(), request.Wanted{Address: address}, until, perPage)
 	if err != nil {
 		return err
 	}
@@ -152,12 +152,12 @@ func (p *pages) addFound(x *site.Exchange, who person, content *searchContent, i
 	return nil
 }
 
-// find returns a part of the requests that are wanted, before the place. It begins with the newest
+// find returns a part of the requests that are wanted, before the place, at most limit. It begins with the newest
 // if the place is none, or lies in the future.
-func (p *pages) find(ctx context.Context, wanted request.Wanted, until string) (request.Finding, error) {
+func (p *pages) find(ctx context.Context, wanted request.Wanted, until string, limit int) (request.Finding, error) {
 	before, err := submission.ParseID(until)
 	if err != nil || before.Issued().After(p.Now()) {
 		before = ""
 	}
-	return p.Finder.FindBefore(ctx, wanted, before, p.Now(), perPage)
+	return p.Finder.FindBefore(ctx, wanted, before, p.Now(), limit)
 }

@@ -102,7 +102,8 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 		t.Fatal(err)
 	}
 	config := Config{Service: service, SignIn: people, Requests: w.store, Waiting: w.store, Claims: w.store, Finder: w.store, Rows: w.store,
-		Policies: w.store, Strays: w.store, State: state{w.store, request.Pace{Daily: 100}, true}, Reviewers: reviewersGroup, Operators: operatorsGroup}
+		Policies: w.store, Strays: w.store, Names: w.store, State: state{w.store, request.Pace{Daily: 100}, true},
+		Reviewers: reviewersGroup, Operators: operatorsGroup}
 	for _, change := range changes {
 		change(&config)
 	}
