@@ -26,6 +26,10 @@ const (
 // ballotVersion is the version of the JSON form of a ballot on the queue.
 const ballotVersion = 1
 
+// maxReturns is the most that a message can have come back: one return in a second, for as long as
+// a queue keeps a message.
+const maxReturns = 1_000_000
+
 // maxVoter is the longest name of a person who votes, in characters.
 const maxVoter = 256
 
@@ -35,6 +39,8 @@ const maxVoter = 256
 type CastBallot struct {
 	ID submission.ID
 	Ballot
+	// Returns is how often the message was put back on the queue because it could not be applied.
+	Returns int
 }
 
 // wireBallot is the JSON form of a CastBallot. It has no terms, groups or authority: those are not
@@ -50,6 +56,7 @@ type wireBallot struct {
 	Reason  string `json:"reason,omitempty"`
 	Note    string `json:"note,omitempty"`
 	Cast    string `json:"cast"` // nanoseconds since 1970
+	Returns int    `json:"returns,omitempty"`
 }
 
 // seenPrefix begins wireBallot.Seen.
@@ -64,7 +71,7 @@ func (b CastBallot) Encode() ([]byte, error) {
 	encoded, err := json.Marshal(wireBallot{
 		Version: ballotVersion, ID: string(checked.ID), Seen: seenPrefix + checked.Seen, Stage: checked.Stage,
 		By: checked.By, Name: checked.Name, Yes: checked.Yes, Reason: checked.Reason, Note: checked.Note,
-		Cast: strconv.FormatInt(checked.Cast.UnixNano(), 10),
+		Cast: strconv.FormatInt(checked.Cast.UnixNano(), 10), Returns: checked.Returns,
 	})
 	if err != nil {
 		return nil, problem.New(problem.Internal, "encoding a ballot: %w", err)
@@ -101,10 +108,13 @@ func DecodeBallot(data []byte) (CastBallot, error) {
 	if err != nil || cast <= 0 || !marked {
 		return fail("does not say when it was cast, or on what")
 	}
+	if wire.Returns < 0 || wire.Returns > maxReturns {
+		return fail("can't have come back so often")
+	}
 	ballot, err := CastBallot{id, Ballot{
 		Seen: seen, Stage: wire.Stage, By: wire.By, Name: wire.Name, Yes: wire.Yes, Reason: wire.Reason, Note: wire.Note,
 		Cast: time.Unix(0, cast).UTC(),
-	}}.Check()
+	}, wire.Returns}.Check()
 	if err != nil {
 		return fail("has parts that no page and no command would send")
 	}

@@ -29,6 +29,10 @@ type DecisionMessage interface {
 	About() submission.ID
 	// Sent is when the person sent it, by the message's own account.
 	Sent() time.Time
+	// Returned is how often it was put back on the queue because it could not be carried out, and
+	// WithReturns the message as one that was so often.
+	Returned() int
+	WithReturns(times int) DecisionMessage
 }
 
 // DecodeDecision reads a message of [DecisionsQueue]. The error is a MalformedMessage that quotes
@@ -50,6 +54,15 @@ func (b CastBallot) About() submission.ID { return b.ID }
 
 // Sent implements [DecisionMessage].
 func (b CastBallot) Sent() time.Time { return b.Cast }
+
+// Returned implements [DecisionMessage].
+func (b CastBallot) Returned() int { return b.Returns }
+
+// WithReturns implements [DecisionMessage].
+func (b CastBallot) WithReturns(times int) DecisionMessage {
+	b.Returns = times
+	return b
+}
 
 // OrderKind is what an operator wants done.
 type OrderKind string
@@ -73,6 +86,9 @@ type Order struct {
 	By    string // object id, in lower case
 	Name  string // as the person signed in
 	Given time.Time
+	// Returns is how often the message was put back on the queue because it could not be carried
+	// out.
+	Returns int
 }
 
 // orderVersion is the version of the JSON form of an order on the queue.
@@ -87,6 +103,7 @@ type wireOrder struct {
 	By      string    `json:"by"`
 	Name    string    `json:"name"`
 	Given   string    `json:"given"` // nanoseconds since 1970
+	Returns int       `json:"returns,omitempty"`
 }
 
 // Encode implements [DecisionMessage].
@@ -97,7 +114,7 @@ func (o Order) Encode() ([]byte, error) {
 	}
 	encoded, err := json.Marshal(wireOrder{
 		Version: orderVersion, Kind: o.Kind, ID: string(o.ID), Seen: o.Seen, By: o.By, Name: o.Name,
-		Given: strconv.FormatInt(o.Given.UnixNano(), 10),
+		Given: strconv.FormatInt(o.Given.UnixNano(), 10), Returns: o.Returns,
 	})
 	if err != nil {
 		return nil, problem.New(problem.Internal, "encoding an order: %w", err)
@@ -110,6 +127,15 @@ func (o Order) About() submission.ID { return o.ID }
 
 // Sent implements [DecisionMessage].
 func (o Order) Sent() time.Time { return o.Given }
+
+// Returned implements [DecisionMessage].
+func (o Order) Returned() int { return o.Returns }
+
+// WithReturns implements [DecisionMessage].
+func (o Order) WithReturns(times int) DecisionMessage {
+	o.Returns = times
+	return o
+}
 
 // DecodeOrder reads an order. The error is a MalformedMessage that quotes nothing of the content.
 func DecodeOrder(data []byte) (Order, error) {
@@ -134,9 +160,12 @@ func DecodeOrder(data []byte) (Order, error) {
 	if err != nil || given <= 0 {
 		return fail("does not say when it was given")
 	}
+	if wire.Returns < 0 || wire.Returns > maxReturns {
+		return fail("can't have come back so often")
+	}
 	order, err := Order{
 		Kind: wire.Kind, ID: submission.ID(wire.ID), Seen: wire.Seen, By: wire.By, Name: wire.Name,
-		Given: time.Unix(0, given).UTC(),
+		Given: time.Unix(0, given).UTC(), Returns: wire.Returns,
 	}.Check()
 	if err != nil {
 		return fail("has parts that no page would send")

@@ -220,7 +220,8 @@ func (w *Worker) putBackForDays(ctx context.Context, messageID string, message s
 
 // putBack puts a message on the queue again, with a longer delay each time.
 func (w *Worker) putBack(ctx context.Context, message submission.Message) error {
-	delay := w.config.Jitter(troubled.after(message.Returns, 0))
+	returns := message.Returns
+	delay := w.config.Jitter(troubled.after(returns, 0))
 	message.Returns++
 	if message.Returned.IsZero() {
 		message.Returned = w.config.Now()
@@ -229,7 +230,12 @@ func (w *Worker) putBack(ctx context.Context, message submission.Message) error 
 	if err != nil {
 		return err
 	}
-	err = w.config.Queues.Put(ctx, submission.Queue, body, delay)
+	message.Returns, message.Returned = 0, time.Time{}
+	plain, err := message.Encode()
+	if err != nil {
+		return err
+	}
+	err = w.putAgain(ctx, submission.Queue, plain, body, returns, delay)
 	if err != nil {
 		return fmt.Errorf("putting the message of request %s back on the queue: %w", message.ID, err)
 	}

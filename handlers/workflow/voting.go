@@ -87,7 +87,12 @@ func nameOf(message request.DecisionMessage) string {
 
 // putDecisionBack puts the message on the queue again, or keeps it if that was done for long.
 func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message request.DecisionMessage, why error) error {
-	body, err := message.Encode()
+	returns := message.Returned()
+	plain, err := message.WithReturns(0).Encode()
+	if err != nil {
+		return err
+	}
+	body, err := message.WithReturns(returns + 1).Encode()
 	if err != nil {
 		return err
 	}
@@ -97,10 +102,10 @@ func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message 
 	}
 	age := w.config.Now().Sub(message.Sent()).Abs()
 	if age > limit {
-		return w.Keep(ctx, messageID, body, why)
+		return w.Keep(ctx, messageID, plain, why)
 	}
 	rest := min(max(age/4, leastRest), mostRest)
-	err = w.config.Queues.Put(ctx, request.DecisionsQueue, body, w.config.Jitter(rest))
+	err = w.putAgain(ctx, request.DecisionsQueue, plain, body, returns, w.config.Jitter(rest))
 	if err != nil {
 		return fmt.Errorf("putting %s back on the queue: %w", nameOf(message), err)
 	}

@@ -524,14 +524,40 @@ func TestBallotOfUnreadableRequestIsPutBackForDays(t *testing.T) {
 		t.Fatalf("put %v", a.put)
 	}
 	a.now = a.now.Add(4 * time.Hour)
-	ok(t, a.vote(ballot))
+	ok(t, a.vote(must(request.DecodeBallot(a.put[0].body))(t)))
 	if rest := a.put[1].visible.Sub(a.now); rest < time.Hour || rest > 2*time.Hour {
 		t.Errorf("a vote of four hours ago rests for %v", rest)
 	}
 	a.now = a.now.AddDate(0, 0, 8)
-	ok(t, a.vote(ballot))
+	ok(t, a.vote(must(request.DecodeBallot(a.put[1].body))(t)))
 	if letters := must(a.store.AllDeadLetters(t.Context()))(t); len(letters) != 1 || len(a.put) != 2 {
 		t.Errorf("%d dead letters, %d put back", len(letters), len(a.put))
+	}
+}
+
+// TestCopiesOfVoteDieOut: a put that failed has happened all the same, and a message that was put
+// back can't be deleted and comes again. If each of them were put back, they would double with each
+// round.
+func TestCopiesOfVoteDieOut(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	message := must(a.ballot(id, rita, true).Encode())(t)
+	giveUp := func(body []byte) { ok(t, a.worker.GiveUpDecision(t.Context(), "m", body)) }
+	giveUp(message)
+	giveUp(message)
+	if len(a.put) != 1 {
+		t.Fatalf("two copies were put back %d times", len(a.put))
+	}
+	giveUp(a.put[0].body)
+	giveUp(message)
+	giveUp(a.put[0].body)
+	if len(a.put) != 2 {
+		t.Fatalf("a vote that came back twice was put back %d times", len(a.put))
+	}
+	fresh := a.ballot(id, rita, false)
+	giveUp(must(fresh.Encode())(t))
+	if len(a.put) != 3 {
+		t.Error("another vote was taken for a copy")
 	}
 }
 

@@ -93,6 +93,7 @@ type Worker struct {
 	proofKey   atomic.Pointer[request.ProofKey]
 	redeemURLs redeemURLs
 	channels   channelHolds
+	putBacks   putBacks
 }
 
 // New returns a Worker, or an error that names what is missing.
