@@ -454,3 +454,38 @@ func TestMailsToPartnersGoBeforeNotices(t *testing.T) {
 	}
 	n.wantOutbox(0)
 }
+
+// TestMailIsOnlyAboutWhatItTells: a digest can't go out without a notice whose intent could not be
+// stored, since that may be stored all the same. Whoever finds it would take the notice for told.
+func TestMailIsOnlyAboutWhatItTells(t *testing.T) {
+	for name, happens := range map[string]bool{"the intent is not stored": before, "the intent is stored": after} {
+		t.Run(name, func(t *testing.T) {
+			n := newTold(t)
+			var ids []submission.ID
+			for i := range 4 {
+				ids = append(ids, n.waits(fmt.Sprintf("ana%d@contoso.com", i), "Approvers", paula))
+			}
+			saves := 0
+			n.on("SaveNotice", happens, -1, func() error {
+				saves++
+				if saves == 3 {
+					return problem.New(problem.StorageUnavailable, "the answer is lost")
+				}
+				return nil
+			})
+			n.settleMinutes(60)
+			told := 0
+			for _, m := range n.mailsTo(mailOf(paula)) {
+				many := 1
+				if strings.HasPrefix(m.Text, digestSubject) {
+					_ = must(fmt.Sscanf(strings.Fields(m.Text)[5], "%d", &many))(t)
+				}
+				told += many
+			}
+			if told != len(ids) {
+				t.Errorf("paula was told of %d requests, and %d wait", told, len(ids))
+			}
+			n.wantOutbox(0)
+		})
+	}
+}

@@ -78,7 +78,7 @@ func (n *noticeRun) intend(ctx context.Context) {
 		}
 		if n.over() {
 			d.holdBack()
-			n.withoutLetters(ctx, d)
+			n.abandonLetters(ctx, d)
 			continue
 		}
 		err := n.saveEntry(ctx, d)
@@ -87,7 +87,7 @@ func (n *noticeRun) intend(ctx context.Context) {
 		}
 		n.config.Log.WarnContext(ctx, "a notice is not told now", "request", d.entry.Request, "code", problem.CodeOf(err), "error", err)
 		d.dead = true
-		n.withoutLetters(ctx, d)
+		n.abandonLetters(ctx, d)
 	}
 }
 
@@ -100,14 +100,17 @@ func (d *dueNotice) holdBack() {
 	d.later(0, false)
 }
 
-// withoutLetters takes the notice out of the letters.
-func (n *noticeRun) withoutLetters(ctx context.Context, d *dueNotice) {
+// abandonLetters leaves the letters with the notice to a later run. They can't go out without it:
+// whoever finds the intent of one of their notices takes all of them for told once the service
+// knows the mail.
+func (n *noticeRun) abandonLetters(ctx context.Context, d *dueNotice) {
 	for _, l := range n.letters {
-		l.items = slices.DeleteFunc(l.items, func(other *dueNotice) bool { return other == d })
-		if len(l.items) == 0 && !l.dead {
-			l.dead = true
-			n.unbookMail(ctx, l.booked)
+		if l.dead || !slices.Contains(l.items, d) {
+			continue
 		}
+		l.dead = true
+		n.unbookMail(ctx, l.booked)
+		l.putOff(0, false)
 	}
 }
 
