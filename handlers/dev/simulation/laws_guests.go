@@ -505,6 +505,9 @@ func (r *run) judgeGuests() {
 					r.unknowable[id]) {
 				excused = true
 			}
+			if r.skewed() && r.withdrawn[id] {
+				excused = true // by a wrong clock the lease of the call that invited was over
+			}
 			// A person may end a request while it is not known what came of its invitation. The
 			// claim stays, so that the next request for the address asks.
 			ended := r.cancelled[id] || r.deniedByPerson[id]
@@ -567,6 +570,9 @@ func (r *run) brought(by *call) {
 		return // nobody can see that the guest is gone for whom a person wants the mail again
 	}
 	key := limits.Row
+	if _, seated := r.seats[seat{key, by.about}]; !seated && r.skewed() {
+		return // by a wrong clock the lease of the call is over, and another has given its seat back
+	}
 	if r.guests[key] == nil {
 		r.guests[key] = map[submission.ID]*tenantUser{}
 	}

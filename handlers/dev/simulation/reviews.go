@@ -16,7 +16,13 @@ func (s store) ListReview(_ context.Context, entry request.WaitingReview) error 
 }
 
 func (s store) UnlistReview(_ context.Context, id submission.ID, since time.Time) error {
-	return s.do("UnlistReview", func() error { return s.memory.UnlistReview(s.context, id, since) })
+	by := s.current
+	return s.do("UnlistReview", func() error {
+		if by.upkeep != nil {
+			s.unlisted[id] = s.happenings
+		}
+		return s.memory.UnlistReview(s.context, id, since)
+	})
 }
 
 func (s store) WaitingReviews(_ context.Context, after, last submission.ID, limit int) ([]request.WaitingReview, error) {
