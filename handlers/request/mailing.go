@@ -151,7 +151,9 @@ type MailGate struct {
 type MailMinute struct {
 	Minute int64 `json:"minute"` // since 1970
 	Mails  int   `json:"mails"`
-	Codes  int   `json:"codes,omitempty"` // of them
+	// Codes and Notices are how many of them were codes, and notices to people who decide.
+	Codes   int `json:"codes,omitempty"`
+	Notices int `json:"notices,omitempty"`
 }
 
 // MailQuota is how many mails of the app's own may be sent, by all instances together.
@@ -169,6 +171,15 @@ func (q MailQuota) Codes() MailQuota {
 // Notices returns how many mails there may be already when one with a notice follows: the rest is
 // for mails to partners, who wait for them.
 func (q MailQuota) Notices() MailQuota { return q.Codes() }
+
+// noticesOf is the part of a quota that notices may use whatever else was sent: strangers can cause
+// codes all day, and what waits for a person would wait for the end of that.
+const noticesOf = 10
+
+// Reserved returns how many of the mails may be notices in any case.
+func (q MailQuota) Reserved() MailQuota {
+	return MailQuota{PerMinute: max(1, q.PerMinute/noticesOf), PerHour: max(1, q.PerHour/noticesOf)}
+}
 
 // MailStore keeps what is shared about the app's own mails. Errors are *problem.Error: Conflict
 // where said below, RecordUnreadable as for [Store], else StorageUnavailable.

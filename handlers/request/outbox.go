@@ -40,6 +40,9 @@ type NoticeProgress struct {
 	// begun. Limited says that nobody else gets it; without that everybody was told.
 	Only    []string `json:"only,omitempty"`
 	Limited bool     `json:"limited,omitempty"`
+	// Denied has a recipient once for each mail of which the service said later that it had not
+	// taken it, five times at most.
+	Denied []string `json:"denied,omitempty"`
 }
 
 // NoticeIntent is the intent to tell a recipient.
@@ -71,13 +74,32 @@ func (p NoticeProgress) Intent(recipient string) (intent NoticeIntent, open bool
 // Clone returns a copy that shares nothing with p.
 func (p NoticeProgress) Clone() NoticeProgress {
 	p.Told, p.Spared, p.Only = slices.Clone(p.Told), slices.Clone(p.Spared), slices.Clone(p.Only)
-	p.Intents = slices.Clone(p.Intents)
+	p.Intents, p.Denied = slices.Clone(p.Intents), slices.Clone(p.Denied)
 	return p
 }
 
 // Drop removes the intent to tell the recipient.
 func (p *NoticeProgress) Drop(recipient string) {
 	p.Intents = slices.DeleteFunc(slices.Clone(p.Intents), func(n NoticeIntent) bool { return n.To == recipient })
+}
+
+// mostDenied is how many of the mails to one recipient Denied counts.
+const mostDenied = 5
+
+// Deny notes that the service has not taken the mail to the recipient after all. It returns how
+// often that was, up to five.
+func (p *NoticeProgress) Deny(recipient string) (times int) {
+	p.Drop(recipient)
+	for _, denied := range p.Denied {
+		if denied == recipient {
+			times++
+		}
+	}
+	if times == mostDenied {
+		return times
+	}
+	p.Denied = append(slices.Clone(p.Denied), recipient)
+	return times + 1
 }
 
 // Tell notes that the recipient was told, or may have been.

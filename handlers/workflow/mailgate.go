@@ -63,21 +63,23 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 	next := recentMinutes(g, minute)
 	var hour, lately request.MailMinute // counts
 	for _, m := range next.Minutes {
-		hour.Mails, hour.Codes = hour.Mails+m.Mails, hour.Codes+m.Codes
+		hour = addMails(hour, m)
 		if m.Minute > minute-lastMinutes {
 			if lately.Mails == 0 {
 				lately.Minute = m.Minute
 			}
-			lately.Mails, lately.Codes = lately.Mails+m.Mails, lately.Codes+m.Codes
+			lately = addMails(lately, m)
 		}
 	}
 	code, ofCodes := asks.kind == request.CodeMail, quota.Codes()
-	notice, ofNotices := asks.kind.IsNotice(), quota.Notices()
+	notice, ofNotices, reserved := asks.kind.IsNotice(), quota.Notices(), quota.Reserved()
 	switch {
-	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour, notice && hour.Mails >= ofNotices.PerHour:
+	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour,
+		notice && hour.Mails >= ofNotices.PerHour && hour.Notices >= reserved.PerHour:
 		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
-	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute, notice && lately.Mails >= ofNotices.PerMinute:
+	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute,
+		notice && lately.Mails >= ofNotices.PerMinute && lately.Notices >= reserved.PerMinute:
 		free := time.Duration(lately.Minute+lastMinutes-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the minute are sent"}
 	case code && next.Domains[asks.domain] >= max(leastShare, ofCodes.PerHour/shareOfCodes):
@@ -92,6 +94,9 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 		next.Minutes = slices.Insert(next.Minutes, i, request.MailMinute{Minute: minute})
 	}
 	next.Minutes[i].Mails++
+	if notice {
+		next.Minutes[i].Notices++
+	}
 	if code {
 		next.Minutes[i].Codes++
 		next.Domains[asks.domain]++
@@ -102,6 +107,12 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 	}
 	next.HeldUntil = now.Add(probeTakes)
 	return next, mailTurn{probe: true}
+}
+
+// addMails adds up what was sent; the minute is that of the first.
+func addMails(a, b request.MailMinute) request.MailMinute {
+	a.Mails, a.Codes, a.Notices = a.Mails+b.Mails, a.Codes+b.Codes, a.Notices+b.Notices
+	return a
 }
 
 // mailsFail reports whether the service takes no mails, as far as is known.
@@ -137,6 +148,9 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 	g.Minutes, g.Domains = slices.Clone(g.Minutes), maps.Clone(g.Domains)
 	m := &g.Minutes[i]
 	m.Mails--
+	if booked.kind.IsNotice() && m.Notices > 0 {
+		m.Notices--
+	}
 	if booked.kind == request.CodeMail {
 		m.Codes--
 		if g.Hour == hourOf(g, minute) && g.Domains[booked.domain] > 0 {

@@ -27,7 +27,7 @@ func TestMailGateKeepsQuota(t *testing.T) {
 		domains := map[string][]time.Time{}
 		for range rapid.IntRange(0, 400).Draw(t, "asks") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds later")) * time.Second)
-			kind := rapid.SampledFrom([]request.MailKind{request.CodeMail, request.InvitationMail}).Draw(t, "kind")
+			kind := rapid.SampledFrom([]request.MailKind{request.CodeMail, request.InvitationMail, request.AskedNotice.Mail()}).Draw(t, "kind")
 			domain := fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "domain"))
 			wrong := time.Duration(rapid.IntRange(-30, 30).Draw(t, "seconds that the clock is wrong")) * time.Second
 			at := now.Add(wrong)
@@ -76,6 +76,34 @@ func TestMailGateKeepsQuota(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNoticesHaveTheirPart: strangers who cause codes all day keep nobody from being told of what
+// waits, and notices leave the rest to partners.
+func TestNoticesHaveTheirPart(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	quota, hour := request.MailQuota{PerMinute: 30, PerHour: 100}, now.Unix()/60-10
+	tests := map[string]struct {
+		sent    request.MailMinute
+		notices bool
+	}{
+		"little was sent":                     {request.MailMinute{Mails: 49, Notices: 49}, true},
+		"codes have had their half":           {request.MailMinute{Mails: 50, Codes: 50}, true},
+		"and notices almost their part":       {request.MailMinute{Mails: 99, Codes: 50, Notices: 9}, true},
+		"and notices their part":              {request.MailMinute{Mails: 60, Codes: 50, Notices: 10}, false},
+		"all was sent":                        {request.MailMinute{Mails: 100, Codes: 50}, false},
+		"notices have had more than they may": {request.MailMinute{Mails: 50, Notices: 50}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.sent.Minute = hour
+			g := request.MailGate{Minutes: []request.MailMinute{test.sent}}
+			_, turn := bookMail(g, quota, mailBooking{kind: request.AskedNotice.Mail(), at: now})
+			if got := turn.wait == 0; got != test.notices {
+				t.Errorf("a notice may go out: %t", got)
+			}
+		})
+	}
 }
 
 func TestMailGateRestsWithService(t *testing.T) {

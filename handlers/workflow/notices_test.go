@@ -489,3 +489,52 @@ func TestMailIsOnlyAboutWhatItTells(t *testing.T) {
 		})
 	}
 }
+
+// TestMailWithoutUsableAnswerIsRepeatedSeldom: the service gives no usable answer for two days, and
+// says of each mail later that it has not taken it.
+func TestMailWithoutUsableAnswerIsRepeatedSeldom(t *testing.T) {
+	n := newTold(t)
+	n.fail(acssim.Fault{Trouble: acssim.Unanswered, Call: "send", Always: true})
+	n.waits("ana@contoso.com", "Approvers", paula)
+	calls := 0
+	n.on("SendMail", before, -1, func() error { calls++; return nil })
+	n.settle(48)
+	if calls < 24 || calls > 60 {
+		t.Errorf("the mail was handed over %d times in 48 hours", calls)
+	}
+	n.service.ClearFaults()
+	n.settle(3)
+	n.wantSubjects(paula, askedSubject)
+	n.wantOutbox(0)
+}
+
+// TestNobodyGetsManyMails: somebody signs up every five minutes, all day.
+func TestNobodyGetsManyMails(t *testing.T) {
+	n := newTold(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 1000, PerHour: 1000} })
+	began := n.now
+	for i := range 12 * 8 {
+		n.row("contoso.com", "ask", "Action", "review", "Approvers", paula)
+		n.submit(fmt.Sprintf("ana%d@contoso.com", i))
+		n.settleMinutes(5)
+	}
+	n.settle(2)
+	byHour := map[int]int{}
+	told := 0
+	for _, m := range n.mailsTo(mailOf(paula)) {
+		byHour[int(m.At.Sub(began).Hours())]++
+		many := 1
+		if strings.HasPrefix(m.Text, digestSubject) {
+			_ = must(fmt.Sscanf(strings.Fields(m.Text)[5], "%d", &many))(t)
+		}
+		told += many
+	}
+	for hour, mails := range byHour {
+		if mails > 7 { // an hour of the clock has parts of two
+			t.Errorf("%d mails in hour %d", mails, hour)
+		}
+	}
+	if told != 12*8 {
+		t.Errorf("told of %d requests, and %d wait", told, 12*8)
+	}
+	n.wantOutbox(0)
+}

@@ -66,6 +66,9 @@ type dueNotice struct {
 	// readers are the people to be written to, and channels the ones to be told, now.
 	readers  []request.Addressee
 	channels []request.Channel
+	// denied are the people whose mail the service has not taken after all. They get it in another
+	// run.
+	denied []string
 	// begun are the recipients whose intents this run has written.
 	begun []string
 	// waits says that somebody is told later, after wait at least; zero is as soon as possible.
@@ -293,7 +296,9 @@ func (n *noticeRun) askMail(ctx context.Context, d *dueNotice, intent request.No
 		n.silent = true
 		d.later(notifying.after(d.entry.Tries, problem.From(err).RetryAfter), true)
 	case status.State == request.MailUnheard:
-		d.entry.Drop(intent.To)
+		times := d.entry.Deny(intent.To)
+		d.denied = append(d.denied, intent.To)
+		d.later(notifying.after(times, 0), true)
 	default:
 		d.entry.Tell(intent.To)
 	}
@@ -330,7 +335,8 @@ func (n *noticeRun) findReaders(ctx context.Context, d *dueNotice) {
 		_, voted := d.request.Reviewing.VoteOf(person.ID)
 		own := person.Has(d.request.Submission.Email) || person.Address == d.request.Submission.Email
 		guest := person.Guest && !n.config.GuestsDecide
-		if !open && !voted && !own && !guest && !d.entry.Settled(person.ID) {
+		settled := d.entry.Settled(person.ID) || slices.Contains(d.denied, person.ID)
+		if !open && !voted && !own && !guest && !settled {
 			d.readers = append(d.readers, person)
 		}
 	}

@@ -59,6 +59,52 @@ func (h *channelHolds) worked(name string) {
 	delete(h.held, name)
 }
 
+const (
+	// lettersInHour is how many mails with notices one person gets in an hour. What comes beyond
+	// waits, and comes as one mail.
+	lettersInHour = 6
+	// rememberedReaders is how many people are remembered who got one.
+	rememberedReaders = 10_000
+)
+
+// recentLetters are the mails with notices that this Worker has lately sent to each person.
+type recentLetters struct {
+	mutex sync.Mutex
+	sent  map[string][]time.Time
+}
+
+// left returns for how long the person gets no mail.
+func (r *recentLetters) left(person string, now time.Time) time.Duration {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	recent := r.within(person, now)
+	if len(recent) < lettersInHour {
+		return 0
+	}
+	return recent[len(recent)-lettersInHour].Add(time.Hour).Sub(now)
+}
+
+// note remembers a mail.
+func (r *recentLetters) note(person string, now time.Time) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.sent == nil || len(r.sent) >= rememberedReaders {
+		r.sent = map[string][]time.Time{}
+	}
+	r.sent[person] = append(r.within(person, now), now)
+}
+
+// within returns the mails of the last hour. One that lies ahead was sent by a clock that has been
+// put back.
+func (r *recentLetters) within(person string, now time.Time) (recent []time.Time) {
+	for _, at := range r.sent[person] {
+		if age := now.Sub(at); age >= 0 && age < time.Hour {
+			recent = append(recent, at)
+		}
+	}
+	return recent
+}
+
 // intend writes down who is about to be told. A mail has its turn at the gate of mails
 // before.
 func (n *noticeRun) intend(ctx context.Context) {
@@ -118,6 +164,10 @@ func (n *noticeRun) abandonLetters(ctx context.Context, d *dueNotice) {
 func (n *noticeRun) bookLetters(ctx context.Context) {
 	var held time.Duration
 	for _, l := range n.letters {
+		if left := n.recent.left(l.to.ID, n.config.Now()); left > 0 {
+			l.wait(left)
+			continue
+		}
 		if held == 0 && !n.over() && n.mails < noticeMails {
 			turn, failing, err := n.bookTurn(ctx, &l.booked)
 			l.failed, held = failing, turn.wait
@@ -127,14 +177,18 @@ func (n *noticeRun) bookLetters(ctx context.Context) {
 			}
 			if held == 0 {
 				n.mails++
+				n.recent.note(l.to.ID, n.config.Now())
 				continue
 			}
 		}
-		l.dead = true
-		for _, d := range l.items {
-			d.later(held, false)
-		}
+		l.wait(held)
 	}
+}
+
+// wait leaves the letter to a later run.
+func (l *noticeLetter) wait(wait time.Duration) {
+	l.dead = true
+	l.each(func(d *dueNotice) { d.later(wait, false) })
 }
 
 // begin adds an intent.

@@ -93,6 +93,7 @@ type Worker struct {
 	proofKey   atomic.Pointer[request.ProofKey]
 	redeemURLs redeemURLs
 	channels   channelHolds
+	recent     recentLetters
 	putBacks   putBacks
 }
 

@@ -47,7 +47,7 @@ func noticeRow(entry request.NoticeEntry) (row, error) {
 	entry.Since = toTick(entry.Since)
 	r := newRow(noticesPartition, noticeName(entry.ID(), entry.Mark), noticeFields(&entry))
 	r.set(noticeRequestColumn, string(entry.Request))
-	if len(entry.Told)+len(entry.Spared)+len(entry.Intents)+len(entry.Only) > 0 || entry.Limited {
+	if len(entry.Told)+len(entry.Spared)+len(entry.Intents)+len(entry.Only)+len(entry.Denied) > 0 || entry.Limited {
 		err = r.setJSON(noticeProgressColumn, entry.NoticeProgress)
 	}
 	return r, err

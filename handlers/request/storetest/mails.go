@@ -115,7 +115,7 @@ var mailTests = map[string]func(*testing.T, Store){
 	"every field of the gate of mails is kept": func(t *testing.T, store Store) {
 		wantSame(t, "before the first save", request.MailGate{}, must(store.MailGate(t.Context()))(t))
 		full := request.MailGate{
-			Minutes: []request.MailMinute{{Minute: 29_000_000, Mails: 3, Codes: 1}, {Minute: 29_000_001, Mails: 2}},
+			Minutes: []request.MailMinute{{Minute: 29_000_000, Mails: 3, Codes: 1}, {Minute: 29_000_001, Mails: 2, Notices: 1}},
 			Hour:    483_333, Domains: map[string]int{"0123456789ab": 4},
 			HeldUntil: start, Cause: request.MailForbidden, CauseAt: start.Add(time.Second),
 			Failures: 3, Witness: "ba9876543210",
