@@ -31,10 +31,15 @@ const (
 // NoticeID names one notice for good: a UUID. A receiver that gets it twice knows that it is one.
 type NoticeID string
 
-// NewNoticeID returns the id of the notice of that kind about the stage of the request. The same
-// arguments give the same id at all times, so there are no two notices of one kind about a stage.
-func NewNoticeID(id submission.ID, stage time.Time, kind NoticeKind) NoticeID {
-	return noticeID(fmt.Sprintf("%s\n%d\n%s", id, stage.UnixNano(), kind))
+// NewNoticeID returns the id of the notice of that kind about the stage of the request, and, for
+// the last day, about that deadline. The same arguments give the same id at all times, so there are
+// no two notices of one kind about a stage or a deadline.
+func NewNoticeID(id submission.ID, stage time.Time, kind NoticeKind, deadline time.Time) NoticeID {
+	of := fmt.Sprintf("%s\n%d\n%s", id, stage.UnixNano(), kind)
+	if !deadline.IsZero() {
+		of += fmt.Sprintf("\n%d", deadline.UnixNano())
+	}
+	return noticeID(of)
 }
 
 func noticeID(of string) NoticeID {

@@ -17,6 +17,8 @@ type NoticeEntry struct {
 	Stage   int       // from 1 on
 	Since   time.Time // when the stage began
 	Kind    NoticeKind
+	// Deadline is the one that a notice about the last day is about; zero for other kinds.
+	Deadline time.Time
 	// Mark tells the entry from others about the same. Only the one that the request names counts,
 	// see PutNotice: the others were written by calls that did not come to save the request.
 	Mark string
@@ -54,7 +56,7 @@ type NoticeIntent struct {
 }
 
 // ID returns the id of the notice.
-func (e NoticeEntry) ID() NoticeID { return NewNoticeID(e.Request, e.Since, e.Kind) }
+func (e NoticeEntry) ID() NoticeID { return NewNoticeID(e.Request, e.Since, e.Kind, e.Deadline) }
 
 // Settled reports whether nothing is done any more about telling the recipient.
 func (p NoticeProgress) Settled(recipient string) bool {
@@ -170,14 +172,21 @@ type PutNotice struct {
 	Stage int        `json:"stage"`
 	Since time.Time  `json:"since"` // when the stage began
 	Kind  NoticeKind `json:"kind"`
+	// Deadline is as for [NoticeEntry].
+	Deadline time.Time `json:"deadline,omitzero"`
 	// Mark is that of the entry that counts. It is empty if there is none: a later notice about the
 	// stage was put at the same time.
 	Mark string `json:"mark,omitempty"`
 }
 
-// put returns the notice of the kind about the stage that began then.
-func (v Reviewing) put(since time.Time, kind NoticeKind) (PutNotice, bool) {
-	i := slices.IndexFunc(v.Put, func(p PutNotice) bool { return p.Kind == kind && p.Since.Equal(since) })
+// ID returns the id of the notice about that request.
+func (p PutNotice) ID(id submission.ID) NoticeID { return NewNoticeID(id, p.Since, p.Kind, p.Deadline) }
+
+// put returns the notice of the kind about the stage that began then, and about that deadline.
+func (v Reviewing) put(since time.Time, kind NoticeKind, deadline time.Time) (PutNotice, bool) {
+	i := slices.IndexFunc(v.Put, func(p PutNotice) bool {
+		return p.Kind == kind && p.Since.Equal(since) && p.Deadline.Equal(deadline)
+	})
 	if i < 0 {
 		return PutNotice{}, false
 	}
@@ -194,14 +203,15 @@ const (
 
 // timedNotice is a notice that a stage in Review gives occasion for by its length.
 type timedNotice struct {
-	kind NoticeKind
-	at   time.Time
+	kind     NoticeKind
+	at       time.Time
+	deadline time.Time // as for NoticeEntry
 }
 
 // timedNotices returns the notices about the present stage that only time brings about, in the
 // order of their times. None follows within a day before the last.
 func (v Reviewing) timedNotices() []timedNotice {
-	all := []timedNotice{{AskedNotice, v.Since}}
+	all := []timedNotice{{kind: AskedNotice, at: v.Since}}
 	remind, last := v.Since.Add(reminderAfter), time.Time{}
 	if !v.Deadline.IsZero() {
 		remind = v.Since.Add(v.Deadline.Sub(v.Since) / 2)
@@ -211,10 +221,10 @@ func (v Reviewing) timedNotices() []timedNotice {
 		last = time.Time{}
 	}
 	if last.IsZero() || remind.Before(last) {
-		all = append(all, timedNotice{ReminderNotice, remind})
+		all = append(all, timedNotice{kind: ReminderNotice, at: remind})
 	}
 	if !last.IsZero() {
-		all = append(all, timedNotice{LastDayNotice, last})
+		all = append(all, timedNotice{LastDayNotice, last, v.Deadline})
 	}
 	return all
 }
@@ -227,8 +237,8 @@ func (r Request) NoticesToPut(now time.Time, kinds []NoticeKind) (all []PutNotic
 	if v == nil {
 		return nil
 	}
-	wanted := func(since time.Time, kind NoticeKind) bool {
-		_, put := v.put(since, kind)
+	wanted := func(since time.Time, kind NoticeKind, deadline time.Time) bool {
+		_, put := v.put(since, kind, deadline)
 		return !put && slices.Contains(kinds, kind)
 	}
 	waits := r.State == Review
@@ -236,16 +246,16 @@ func (r Request) NoticesToPut(now time.Time, kinds []NoticeKind) (all []PutNotic
 		for _, n := range v.timedNotices() {
 			// A stage may have begun by a clock that is ahead.
 			early := n.at.After(now) && n.kind != AskedNotice
-			if early || !wanted(v.Since, n.kind) {
+			if early || !wanted(v.Since, n.kind, n.deadline) {
 				continue
 			}
 			for i := range all {
 				all[i].Mark = "" // the later one says the same, and more
 			}
-			all = append(all, PutNotice{v.Stage, v.Since, n.kind, NewMark})
+			all = append(all, PutNotice{v.Stage, v.Since, n.kind, n.deadline, NewMark})
 		}
-		if v.Escalated && wanted(v.Since, EscalatedNotice) {
-			all = append(all, PutNotice{v.Stage, v.Since, EscalatedNotice, NewMark})
+		if v.Escalated && wanted(v.Since, EscalatedNotice, time.Time{}) {
+			all = append(all, PutNotice{Stage: v.Stage, Since: v.Since, Kind: EscalatedNotice, Mark: NewMark})
 		}
 	}
 	for _, p := range v.Put {
@@ -255,8 +265,8 @@ func (r Request) NoticesToPut(now time.Time, kinds []NoticeKind) (all []PutNotic
 		}
 		ended := p.Kind.Waits() && p.Mark != "" && (!waits || !p.Since.Equal(v.Since))
 		known := slices.ContainsFunc(all, func(other PutNotice) bool { return other.Kind == kind && other.Since.Equal(p.Since) })
-		if ended && !known && wanted(p.Since, kind) {
-			all = append(all, PutNotice{p.Stage, p.Since, kind, NewMark})
+		if ended && !known && wanted(p.Since, kind, time.Time{}) {
+			all = append(all, PutNotice{Stage: p.Stage, Since: p.Since, Kind: kind, Mark: NewMark})
 		}
 	}
 	return all
@@ -271,7 +281,7 @@ func (c *Change) PlanNotices(kinds []NoticeKind) {
 	v := *c.Request.Reviewing
 	v.NextNotice = time.Time{}
 	for _, n := range v.timedNotices() {
-		if _, put := v.put(v.Since, n.kind); !put && slices.Contains(kinds, n.kind) {
+		if _, put := v.put(v.Since, n.kind, n.deadline); !put && slices.Contains(kinds, n.kind) {
 			v.NextNotice = n.at
 			break
 		}
@@ -284,7 +294,7 @@ func (r Request) Names(e NoticeEntry) bool {
 	if r.Reviewing == nil {
 		return false
 	}
-	put, is := r.Reviewing.put(e.Since, e.Kind)
+	put, is := r.Reviewing.put(e.Since, e.Kind, e.Deadline)
 	return is && put.Mark == e.Mark && e.Mark != ""
 }
 
@@ -302,7 +312,7 @@ func (r Request) Holds(e NoticeEntry, now time.Time) bool {
 		return waits && v.Escalated
 	case LastDayNotice:
 		left := v.Deadline.Sub(now) // the row may give more time by now
-		return waits && !v.Deadline.IsZero() && left <= lastDay+time.Hour
+		return waits && v.Deadline.Equal(e.Deadline) && left <= lastDay+time.Hour
 	case ExpiredNotice:
 		return !waits && v.Expired && v.Since.Equal(e.Since)
 	}
@@ -317,7 +327,7 @@ func (r Request) NoticeDeciders(e NoticeEntry) []string {
 		return nil
 	}
 	v := *r.Reviewing
-	_, escalated := v.put(e.Since, EscalatedNotice)
+	_, escalated := v.put(e.Since, EscalatedNotice, time.Time{})
 	escalated = escalated || v.Escalated && v.Since.Equal(e.Since)
 	if e.Kind == EscalatedNotice {
 		before := v.Rules.Deciders(e.Stage, false)

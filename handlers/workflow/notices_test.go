@@ -172,7 +172,7 @@ func TestThoseWhoDecideAreToldWhatWaits(t *testing.T) {
 	}
 	post := n.board.posts[0]
 	want := request.Notice{
-		ID: request.NewNoticeID(id, n.load(id).Reviewing.Since, request.AskedNotice), Kind: request.AskedNotice, Number: id.Reference(),
+		ID: n.load(id).Reviewing.Put[0].ID(id), Kind: request.AskedNotice, Number: id.Reference(),
 		Row: n.load(id).WaitingReview().Row, Stage: 1, Stages: 2, Deadline: n.load(id).Reviewing.Deadline, At: post.At,
 		Link: "https://reviews.fabrikam.example" + signin.Root,
 	}
@@ -536,5 +536,21 @@ func TestNobodyGetsManyMails(t *testing.T) {
 	if told != 12*8 {
 		t.Errorf("told of %d requests, and %d wait", told, 12*8)
 	}
+	n.wantOutbox(0)
+}
+
+// TestLastDayOfEveryDeadlineIsTold: a row gives more time on the last day.
+func TestLastDayOfEveryDeadlineIsTold(t *testing.T) {
+	n := newTold(t)
+	n.waits("ana@contoso.com", "Approvers", paula, "DecideWithin", int32(4))
+	n.settle(3*24 + 2)
+	n.wantSubjects(paula, askedSubject, reminderSubject, lastDaySubject)
+	n.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "DecideWithin", int32(8))
+	n.settle(3 * 24)
+	n.wantSubjects(paula, askedSubject, reminderSubject, lastDaySubject)
+	n.settle(26)
+	n.wantSubjects(paula, askedSubject, reminderSubject, lastDaySubject, lastDaySubject)
+	n.settle(26)
+	n.wantSubjects(paula, askedSubject, reminderSubject, lastDaySubject, lastDaySubject, expiredSubject)
 	n.wantOutbox(0)
 }

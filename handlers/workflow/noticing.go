@@ -80,8 +80,8 @@ func (j *job) putAll(ctx context.Context, wanted []request.PutNotice) error {
 		}
 		put.Mark = mark
 		entries = append(entries, request.NoticeEntry{
-			Request: j.Request.ID, Stage: put.Stage, Since: put.Since, Kind: put.Kind, Mark: mark,
-			At: now, Due: now.Add(noticeDelay),
+			Request: j.Request.ID, Stage: put.Stage, Since: put.Since, Kind: put.Kind, Deadline: put.Deadline,
+			Mark: mark, At: now, Due: now.Add(noticeDelay),
 		})
 	}
 	err = j.config.Notices.Outbox.PutNotices(ctx, entries)

@@ -203,7 +203,7 @@ func (n *noticeRun) drop(ctx context.Context, d *dueNotice) error {
 			if !p.Since.Equal(d.entry.Since) || p.Kind.Waits() {
 				continue
 			}
-			end, err := n.config.Notices.Outbox.Notice(ctx, request.NewNoticeID(d.entry.Request, p.Since, p.Kind), p.Mark)
+			end, err := n.config.Notices.Outbox.Notice(ctx, p.ID(d.entry.Request), p.Mark)
 			switch {
 			case problem.CodeOf(err) == problem.NotFound:
 				continue
@@ -229,7 +229,7 @@ func (n *noticeRun) limit(ctx context.Context, d *dueNotice) error {
 	if !is {
 		return nil
 	}
-	begun, err := n.config.Notices.Outbox.Notice(ctx, request.NewNoticeID(d.entry.Request, first.Since, first.Kind), first.Mark)
+	begun, err := n.config.Notices.Outbox.Notice(ctx, first.ID(d.entry.Request), first.Mark)
 	if problem.CodeOf(err) == problem.NotFound {
 		return nil // everybody was told
 	}

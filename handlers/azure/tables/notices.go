@@ -28,6 +28,7 @@ func noticeFields(entry *request.NoticeEntry) []field {
 		{stageColumn, &entry.Stage},
 		{sinceColumn, &entry.Since},
 		{"Kind", (*string)(&entry.Kind)},
+		{"Deadline", &entry.Deadline},
 		{"Mark", &entry.Mark},
 		{"PutAt", &entry.At},
 		{dueColumn, &entry.Due},
@@ -44,7 +45,7 @@ func noticeRow(entry request.NoticeEntry) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	entry.Since = toTick(entry.Since)
+	entry.Since, entry.Deadline = toTick(entry.Since), toTick(entry.Deadline)
 	r := newRow(noticesPartition, noticeName(entry.ID(), entry.Mark), noticeFields(&entry))
 	r.set(noticeRequestColumn, string(entry.Request))
 	if len(entry.Told)+len(entry.Spared)+len(entry.Intents)+len(entry.Only)+len(entry.Denied) > 0 || entry.Limited {
@@ -159,7 +160,7 @@ func (s *Store) SaveNotice(ctx context.Context, entry request.NoticeEntry) (requ
 
 // RemoveNotice implements [request.Notices].
 func (s *Store) RemoveNotice(ctx context.Context, entry request.NoticeEntry) error {
-	entry.Since = toTick(entry.Since)
+	entry.Since, entry.Deadline = toTick(entry.Since), toTick(entry.Deadline)
 	err := remove(ctx, "removing a notice from the outbox", s.notices, noticesPartition, noticeName(entry.ID(), entry.Mark), entry.Version)
 	if problem.CodeOf(err) == problem.NotFound {
 		return nil

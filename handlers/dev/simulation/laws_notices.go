@@ -135,7 +135,7 @@ func (r *run) savedNotices(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	for _, put := range v.Put {
 		known := before.Reviewing != nil && slices.Contains(before.Reviewing.Put, put)
-		_, there := r.outbox[noticeKey{request.NewNoticeID(after.ID, put.Since, put.Kind), put.Mark}]
+		_, there := r.outbox[noticeKey{put.ID(after.ID), put.Mark}]
 		if !known && put.Mark != "" && !there && !r.skewed() {
 			r.breach(lawNoticeTold, "%s has put a notice %s, and the outbox does not have it", name, put.Kind)
 		}
@@ -203,8 +203,11 @@ func (r *run) limited(entry request.NoticeEntry, recipient string) bool {
 	if entry.Kind.Waits() {
 		return false
 	}
-	for _, kind := range []request.NoticeKind{request.AskedNotice, request.ReminderNotice, request.EscalatedNotice, request.LastDayNotice} {
-		id := request.NewNoticeID(entry.Request, entry.Since, kind)
+	for _, put := range r.recorded[entry.Request].Reviewing.Put {
+		if !put.Kind.Waits() || !put.Since.Equal(entry.Since) {
+			continue
+		}
+		id := put.ID(entry.Request)
 		took := slices.ContainsFunc(r.boards, func(b *board) bool { return b.name == recipient && b.taken[id] > 0 })
 		if took || len(r.told[noticeReader{id, recipient}]) > 0 {
 			return entry.Limited && !slices.Contains(entry.Only, recipient)

@@ -21,7 +21,7 @@ func keyOf(entry request.NoticeEntry) noticeKey { return noticeKey{entry.ID(), e
 // asStored returns the entry as a store holds it.
 func asStored(entry request.NoticeEntry) request.NoticeEntry {
 	entry.NoticeProgress = entry.NoticeProgress.Clone()
-	toTicks(&entry.Since, &entry.At, &entry.Due)
+	toTicks(&entry.Since, &entry.Deadline, &entry.At, &entry.Due)
 	return entry
 }
 

@@ -104,7 +104,7 @@ func fullReviewing() *request.Reviewing {
 		}},
 		Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
 		Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
-		Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.AskedNotice, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
+		Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.LastDayNotice, Deadline: stored, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
 	}
 }
 

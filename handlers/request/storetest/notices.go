@@ -26,7 +26,7 @@ func progress() request.NoticeProgress {
 		Intents: []request.NoticeIntent{
 			{To: "webhook", At: stored}, {To: "44444444-4444-4444-8444-444444444444", At: stored, Mail: "55555555-5555-8555-8555-555555555555"},
 		},
-		Only: []string{"teams"}, Limited: true,
+		Only: []string{"teams"}, Limited: true, Denied: []string{"44444444-4444-4444-8444-444444444444"},
 	}
 }
 
@@ -57,8 +57,10 @@ var noticeTests = map[string]func(*testing.T, Store){
 	"an entry comes back as it was put": func(t *testing.T, store Store) {
 		entry := notice(t, request.LastDayNotice, "a")
 		entry.Stage, entry.Since, entry.At, entry.Due = 2, start, start, start.Add(time.Minute)
+		entry.Deadline = start.AddDate(0, 0, 3)
 		succeed(t, store.PutNotices(t.Context(), []request.NoticeEntry{entry}))
 		entry.Since, entry.At, entry.Due = stored, stored, stored.Add(time.Minute)
+		entry.Deadline = stored.AddDate(0, 0, 3)
 		wantSame(t, "what is due", []request.NoticeEntry{entry}, dueNow(t, store))
 		got := must(store.Notice(t.Context(), entry.ID(), "a"))(t)
 		got.Version = ""
