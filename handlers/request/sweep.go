@@ -32,6 +32,9 @@ type Search struct {
 	Expired time.Time
 	// Overdue has for states before when requests must have come to them to be overdue.
 	Overdue map[State]time.Time
+	// Forgotten is before when a request must have been due that is forgotten: its due entry is
+	// gone, or says a later time. The zero time is never.
+	Forgotten time.Time
 }
 
 // Brief is the part of a request that a sweep looks at. What can't be read is zero.
@@ -39,6 +42,7 @@ type Brief struct {
 	ID             submission.ID
 	State          State
 	Since, Changed time.Time
+	Due            time.Time // zero if it waits for no time
 	OwedSince      time.Time // zero if the request is owed no mail
 	Stage          time.Time // when the present stage of a request in Review began; zero if not known
 	// Fault says why the request can't be read, without values; empty if it can be.
@@ -56,6 +60,12 @@ func (s Search) IsOverdue(b Brief) bool {
 	return asked && !b.Since.IsZero() && b.Since.Before(before)
 }
 
+// IsForgotten reports whether the request should have come back long ago. A parked one comes back
+// when it is its turn.
+func (s Search) IsForgotten(b Brief) bool {
+	return !b.State.Finished() && b.State != Parked && !b.Due.IsZero() && b.Due.Before(s.Forgotten)
+}
+
 // Unreadable reports whether the request can't be read and somebody may need it: it is not known to
 // have finished.
 func (b Brief) Unreadable() bool { return b.Fault != "" && !b.State.Finished() }
@@ -63,7 +73,7 @@ func (b Brief) Unreadable() bool { return b.Fault != "" && !b.State.Finished() }
 // Finds reports whether the search looks for the request; personal says whether that holds personal
 // data.
 func (s Search) Finds(b Brief, personal bool) bool {
-	return s.IsOverdue(b) || b.Unreadable() || s.Expires(b) && personal || b.State == Proving || b.State == Review ||
+	return s.IsOverdue(b) || s.IsForgotten(b) || b.Unreadable() || s.Expires(b) && personal || b.State == Proving || b.State == Review ||
 		!b.OwedSince.IsZero()
 }
 

@@ -22,6 +22,10 @@ const (
 	eraseBatch = 100
 	// eraseTime is when a run stops erasing, so that it can note how far it has come.
 	eraseTime = 15 * time.Second
+	// forgottenAfter is how long a request must have been due by its record for the sweep to bring
+	// it back: by then its due entry should have. recallBatch is the most that one run brings back.
+	forgottenAfter = time.Hour
+	recallBatch  = 100
 )
 
 // sweep goes on with the round that is under way, or begins one if it is time. It reads at most one
@@ -102,12 +106,14 @@ func (w *Worker) expiry(s request.Sweep) time.Time {
 // sweepRequests looks at one page of requests. It returns how many it has erased, and whether there
 // are more to look at.
 func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased int, more bool, err error) {
-	search := request.Search{Expired: w.expiry(*s), Overdue: request.Overdue(s.Began)}
+	search := request.Search{
+		Expired: w.expiry(*s), Overdue: request.Overdue(s.Began), Forgotten: s.Began.Add(-forgottenAfter),
+	}
 	page, err := w.config.Records.ScanRequests(ctx, search, s.At, sweepPage)
 	if err != nil {
 		return 0, true, fmt.Errorf("looking for old requests: %w", err)
 	}
-	began, tried := w.config.Now(), 0
+	began, tried, recalled := w.config.Now(), 0, 0
 	for _, b := range page.Found {
 		if b.Unreadable() {
 			w.countUnreadable(ctx, s, b.ID, errors.New(b.Fault))
@@ -129,6 +135,10 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 				s.Tally.Erased++
 			}
 		}
+		if search.IsForgotten(b) && recalled < recallBatch {
+			recalled++
+			w.recall(ctx, b)
+		}
 		s.Tally = s.Tally.CountMails(b)
 		if b.ID != "" {
 			s.At = request.Cursor{After: b.ID}
@@ -140,6 +150,17 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 	}
 	s.At = page.Next
 	return erased, !page.Last, nil
+}
+
+// recall makes a request due anew whose due entry is gone, or says a later time than the record:
+// a write of an earlier call may have arrived after a later one. If that fails, the next round tries
+// again.
+func (w *Worker) recall(ctx context.Context, b request.Brief) {
+	err := w.bringBack(ctx, b.ID, 0)
+	if err != nil {
+		w.config.Log.WarnContext(ctx, "a request that is due can't be brought back", "request", b.ID,
+			"code", problem.CodeOf(err), "error", err)
+	}
 }
 
 // comparedAtOnce is the most entries of the index of what waits that are compared with a page.

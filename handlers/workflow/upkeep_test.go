@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/acssim"
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/request/memstore"
@@ -457,6 +458,35 @@ func TestNothingIsErasedWithoutRetention(t *testing.T) {
 	w.wantLine(workflow.LogSwept, 1)
 	if !strings.Contains(w.log.String(), "erased=0") {
 		t.Errorf("the log is\n%s", w.log)
+	}
+}
+
+// TestSweepBringsBackWhatIsForgotten: a write of an earlier call has arrived late and replaced the
+// due entry, or an admin has deleted it.
+func TestSweepBringsBackWhatIsForgotten(t *testing.T) {
+	tests := map[string]func(w *world, id submission.ID) error{
+		"the due entry says a later time": func(w *world, id submission.ID) error {
+			return w.store.Wait(t.Context(), id, w.now.AddDate(0, 0, 2))
+		},
+		"the due entry is gone": func(w *world, id submission.ID) error {
+			return w.store.StopWaiting(t.Context(), id, w.load(id).Due)
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			down(w, graphsim.Match{Method: "POST", Path: "/v1.0/groups/*"})
+			id := w.submit("ana@contoso.com")
+			w.deliverAll()
+			w.tenant.ClearFaults()
+			if r := w.load(id); r.State != request.Granting || r.Due.IsZero() {
+				t.Fatalf("the request is %s, due %v", r.State, r.Due)
+			}
+			ok(t, change(w, id))
+			w.settleMinutes(180)
+			w.wantState(id, request.Done)
+		})
 	}
 }
 

@@ -60,7 +60,7 @@ func decodeBrief(r row, undecoded error) request.Brief {
 		return request.Brief{ID: id, Fault: undecoded.Error()}
 	}
 	record, columns := readRequest(r)
-	b := request.Brief{ID: id, Since: record.Since, Changed: record.Changed, OwedSince: record.Owed.Since}
+	b := request.Brief{ID: id, Since: record.Since, Changed: record.Changed, Due: record.Due, OwedSince: record.Owed.Since}
 	if record.State.Known() {
 		b.State = record.State
 	}

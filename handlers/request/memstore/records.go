@@ -22,7 +22,7 @@ func (s *Store) ScanRequests(
 		page.Last = len(ids) <= limit
 		for _, id := range atMost(limit, ids) {
 			r := s.requests[id]
-			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed, OwedSince: r.Owed.Since}
+			b := request.Brief{ID: id, State: r.State, Since: r.Since, Changed: r.Changed, Due: r.Due, OwedSince: r.Owed.Since}
 			if r.State == request.Review && r.Reviewing != nil {
 				b.Stage = r.Reviewing.Since
 			}

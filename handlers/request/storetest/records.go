@@ -76,6 +76,28 @@ var recordTests = map[string]func(*testing.T, Store){
 		wantSame(t, "what is found", want, got)
 	},
 
+	"a scan finds what should have come back": func(t *testing.T, store Store) {
+		search := request.Search{Forgotten: stored}
+		want := map[submission.ID]time.Time{}
+		for _, state := range states {
+			for _, due := range []time.Time{{}, stored.Add(-request.Tick), stored, stored.Add(time.Hour)} {
+				r := request.Request{ID: newID(t), State: state, Since: start, Created: start, Changed: start, Due: due}
+				_, err := store.Save(t.Context(), r, nil)
+				succeed(t, err)
+				if !state.Finished() && state != request.Parked && due.Equal(stored.Add(-request.Tick)) {
+					want[r.ID] = due
+				}
+			}
+		}
+		got := map[submission.ID]time.Time{}
+		for _, b := range scanAll(t, store, search, 1000) {
+			if search.IsForgotten(b) {
+				got[b.ID] = b.Due
+			}
+		}
+		wantSame(t, "what is found", want, got)
+	},
+
 	"a scan finds what waits for a proof or is owed a mail": func(t *testing.T, store Store) {
 		proving := putRequest(t, store, request.Proving, start, false)
 		putRequest(t, store, request.Unproved, start, false)
