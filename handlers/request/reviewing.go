@@ -245,6 +245,12 @@ type WaitingReview struct {
 	Row      policy.RowKey
 }
 
+// Equal reports whether two entries say the same.
+func (w WaitingReview) Equal(other WaitingReview) bool {
+	return w.ID == other.ID && w.Stage == other.Stage && w.Since.Equal(other.Since) && w.Deadline.Equal(other.Deadline) &&
+		slices.Equal(w.Deciders, other.Deciders) && w.Domain == other.Domain && w.Row == other.Row
+}
+
 // Reviews is the index of the requests that wait for people, so that nobody has to search all
 // requests for them. An entry is written before its request, and removed after it; the worker and
 // the sweep mend what was interrupted. Errors are *problem.Error: StorageUnavailable. Every

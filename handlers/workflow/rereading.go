@@ -10,7 +10,6 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
-	"guestlist/handlers/submission"
 )
 
 // rereadAtOnce is the most reads of rows, and as many of requests, with which one page of the sweep
@@ -45,7 +44,7 @@ func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []req
 		agrees, err := reader.agrees(ctx, entry)
 		if err == nil && !agrees {
 			loads++
-			err = w.followRow(ctx, entry.ID)
+			err = w.followRow(ctx, entry)
 		}
 		if problem.CodeOf(err) == problem.StorageUnavailable {
 			return fmt.Errorf("following the row of request %s: %w", entry.ID, err)
@@ -101,9 +100,10 @@ func (reader *rowReader) row(ctx context.Context, key policy.RowKey) (row policy
 }
 
 // followRow takes over into a request in Review who decides by its row, and by when, and lists it
-// anew. One that something is under way for is left to that.
-func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
-	r, err := w.config.Store.Load(ctx, id)
+// anew. One that something is under way for is left to that. If the request agrees with its row
+// already, the entry does not: a write of an earlier call has arrived late.
+func (w *Worker) followRow(ctx context.Context, entry request.WaitingReview) error {
+	r, err := w.config.Store.Load(ctx, entry.ID)
 	switch problem.CodeOf(err) {
 	case "":
 	case problem.NotFound, problem.RecordUnreadable:
@@ -121,7 +121,10 @@ func (w *Worker) followRow(ctx context.Context, id submission.ID) error {
 	}
 	v := j.Request.Reviewing
 	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) && !j.looksSooner() {
-		return nil
+		if entry.Equal(r.WaitingReview()) {
+			return nil
+		}
+		return w.mendReview(ctx, r)
 	}
 	if j.Request.NextLook().IsZero() {
 		j.Request.Due = time.Time{} // the message of the due entry finds nothing to do, and removes it

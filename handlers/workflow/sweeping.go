@@ -25,7 +25,7 @@ const (
 	// forgottenAfter is how long a request must have been due by its record for the sweep to bring
 	// it back: by then its due entry should have. recallBatch is the most that one run brings back.
 	forgottenAfter = time.Hour
-	recallBatch  = 100
+	recallBatch    = 100
 )
 
 // sweep goes on with the round that is under way, or begins one if it is time. It reads at most one

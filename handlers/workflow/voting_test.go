@@ -617,6 +617,16 @@ func TestSweepMendsIndex(t *testing.T) {
 			entry.Since, entry.Stage = since, 2
 			ok(a.t, a.store.ListReview(a.t.Context(), entry))
 		},
+		"an entry names others": func(a *assembly, id submission.ID) {
+			entry := a.load(id).WaitingReview()
+			entry.Deciders = []string{erin}
+			ok(a.t, a.store.ListReview(a.t.Context(), entry))
+		},
+		"an entry has another deadline": func(a *assembly, id submission.ID) {
+			entry := a.load(id).WaitingReview()
+			entry.Deadline = entry.Since.AddDate(0, 0, 1)
+			ok(a.t, a.store.ListReview(a.t.Context(), entry))
+		},
 		"an older version has stored the request": func(a *assembly, id submission.ID) {
 			r := a.load(id)
 			ok(a.t, a.store.UnlistReview(a.t.Context(), id, r.Reviewing.Since))

@@ -459,7 +459,7 @@ func (r *run) judgeReviews() {
 		}
 		if !is || !entry.Since.Equal(record.Reviewing.Since) || entry.Stage != record.Reviewing.Stage ||
 			!slices.Equal(entry.Deciders, record.Deciders()) {
-			r.breach(lawListed, "%s waits for a person, and the index has %+v", r.nameOf(id), entry)
+			r.breach(lawListed, "%s waits for a person as %+v, and the index has %+v", r.nameOf(id), record.WaitingReview(), entry)
 		}
 		if len(record.Reviewing.Ballots) > 0 {
 			r.breach(lawVotes, "%s has votes in the end that nobody applies", r.nameOf(id))
