@@ -490,6 +490,24 @@ func TestSweepBringsBackWhatIsForgotten(t *testing.T) {
 	}
 }
 
+// TestEarlyDueEntryBringsRequestOnce: the due entry says an earlier time than the record, since the
+// process ended in between, or a write arrived late.
+func TestEarlyDueEntryBringsRequestOnce(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula)
+	loads := 0
+	ok(t, a.store.Wait(t.Context(), id, a.now))
+	a.on("Load", before, -1, func() error { loads++; return nil })
+	a.settle(24)
+	if loads > 2*24 {
+		t.Errorf("the request was looked at %d times in 24 hours", loads)
+	}
+	a.wantState(id, request.Review)
+	if due := must(a.store.Due(t.Context(), a.now.AddDate(1, 0, 0), 10))(t); len(due) != 1 {
+		t.Errorf("it has %d due entries", len(due))
+	}
+}
+
 func TestUpkeepEnqueuesOldestFirst(t *testing.T) {
 	w := newWorld(t)
 	var ids []submission.ID

@@ -247,7 +247,16 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		// The message is early or doubled; the due entry brings the request back in time. A parked
 		// request may look early: an admin may have closed the circuit breaker, and looking is
 		// cheap.
-		return nil, w.mendReview(ctx, r)
+		err = w.mendReview(ctx, r)
+		if err != nil || message.Due.IsZero() {
+			return nil, err
+		}
+		// The due entry may say an earlier time than the record, and would bring it again and again.
+		err = w.config.Store.Postpone(ctx, r.ID, r.Due)
+		if err != nil {
+			return nil, fmt.Errorf("postponing request %s, which came early: %w", r.ID, err)
+		}
+		return nil, nil
 	default:
 		j.broughtBy = message.Due
 	}
