@@ -37,7 +37,7 @@ func (s *Server) group(id string) (Group, bool) {
 	switch {
 	case i >= 0:
 		group, known = s.tenant.Groups[i], true
-	case !known && s.config.KnowsAnyGroup && isGUID(id):
+	case !known && s.config.KnowsAnyGroup && isGUID(id) && s.tenant.user(id) == nil:
 		return Group{ID: id}, true
 	}
 	return group, known && !group.Deleted && !s.config.Now().Before(group.VisibleFrom)

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2/queueerror"
 
 	"guestlist/handlers/azure/tables"
+	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/dev/signinsim"
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
@@ -23,6 +24,24 @@ const (
 	supplierGroup = "22222222-2222-4222-8222-222222222222"
 	hostPerson    = "99999999-9999-4999-8999-999999999999"
 )
+
+// namedGroups are the groups of the tenant that have names of their own, as the review pages show
+// them.
+func namedGroups() []graphsim.Group {
+	return []graphsim.Group{
+		{ID: projectGroup, DisplayName: "Project Tulip"},
+		{ID: supplierGroup, DisplayName: "Suppliers"},
+		{ID: signinsim.SecondApproversGroup, DisplayName: "Second approvers"},
+	}
+}
+
+// host is the user whom a sample row names as the sponsor.
+func host() graphsim.User {
+	return graphsim.User{
+		ID: hostPerson, DisplayName: "Hanna Host", UserPrincipalName: "hanna@standin.example", UserType: "Member",
+		Mail: "hanna@standin.contoso.com",
+	}
+}
 
 // samples are the policy rows of a new local run: one of each kind.
 func samples() []policy.Raw {

@@ -50,7 +50,8 @@ func signInSettings(signIn, pages string) []string {
 	}
 }
 
-// colleagues returns those who can sign in, as users of the tenant with their groups.
+// colleagues returns those who can sign in, as users of the tenant with their groups, and the host
+// of the sample rows.
 func colleagues() ([]graphsim.User, []graphsim.Membership) {
 	var users []graphsim.User
 	var memberships []graphsim.Membership
@@ -68,7 +69,7 @@ func colleagues() ([]graphsim.User, []graphsim.Membership) {
 			memberships = append(memberships, graphsim.Membership{GroupID: group, GuestID: p.ID})
 		}
 	}
-	return users, memberships
+	return append(users, host()), memberships
 }
 
 // withOwnGroups returns the tenant where people can also read which groups they are in, with the

@@ -55,6 +55,7 @@ var graphStandIn = standInKind{
 			StateFile:        w.state,
 			KnowsAnyGroup:    true,
 			Users:            users,
+			Groups:           namedGroups(),
 			Memberships:      memberships,
 			TenantName:       "wingtiptoys",
 			RedeemHere:       true,

@@ -205,9 +205,19 @@ test("policy rows are read and tried, and change nothing", async () => {
 		await picture(page, "reviews-policies");
 		await page.getByRole("link", { name: "two people" }).press("Enter");
 		await page.locator("#row").waitFor();
+		await eventually("upkeep has asked for the names of groups", async () => {
+			await page.reload();
+			return (await page.locator("main").innerText()).includes(`Project Tulip (${projectGroup})`);
+		});
 		assert.match(await page.locator("main").innerText(), new RegExp(`northwind\\.com[^]*${projectGroup}[^]*The sponsor decides`));
 		await accessible(page, "a policy row");
 		await picture(page, "reviews-policy");
+		await page.getByRole("link", { name: "Policy rows" }).first().click();
+		await page.getByRole("link", { name: "Which sign-ups would be decided otherwise?" }).click();
+		assert.equal(await page.locator("h1").innerText(), "What would be decided otherwise");
+		assert.match(await page.locator("main").innerText(), /Sign-ups that were looked at\s+[1-9][^]*None of these sign-ups would be decided otherwise/);
+		await accessible(page, "what would be decided otherwise");
+		await picture(page, "reviews-replay");
 		await page.getByRole("link", { name: "Try an address" }).click();
 		await page.getByRole("button", { name: "Explain" }).click();
 		await page.locator("[role=alert] a").press("Enter");
@@ -237,7 +247,7 @@ test("the pages of roles fit, in every language", async () => {
 			await page.goto(`${reviews}/policies`);
 			const row = await page.getByRole("link", { name: "two people" }).getAttribute("href");
 			for (const tag of tags) {
-				for (const [what, address] of [["policies", "/reviews/policies"], ["policy", row], ["operation", "/reviews/operation"], ["explain", "/reviews/explain"]]) {
+				for (const [what, address] of [["policies", "/reviews/policies"], ["policy", row], ["replay", "/reviews/policies/replay"], ["operation", "/reviews/operation"], ["explain", "/reviews/explain"]]) {
 					await page.goto(new URL(`${address}?lang=${tag}`, reviews).href);
 					if (what === "explain") {
 						await page.locator("#email").fill("shop.fabrikam.com");
