@@ -202,6 +202,9 @@ func (w *Worker) putBackForDays(ctx context.Context, messageID string, message s
 	if message.Returns < leastTroubles || w.config.Now().Sub(message.Returned) < troubleLimit {
 		return w.putBack(ctx, message)
 	}
+	if message.Kind == submission.Withdraw && w.forgetVoid(ctx, message.ID) != nil {
+		return w.putBack(ctx, message)
+	}
 	body, err := message.Encode()
 	if err != nil {
 		return err

@@ -2,10 +2,10 @@ package workflow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -39,25 +39,40 @@ func (w *Worker) void(ctx context.Context, id submission.ID) error {
 		return err
 	}
 	j.log.InfoContext(ctx, "a withdrawal came before its sign-up")
-	return w.remindOfVoid(ctx, j.Request, submission.Withdraw)
+	return w.remindOfVoid(ctx, j.Request)
 }
 
 // forgottenAt returns when nothing is to be left of a void request.
 func forgottenAt(r request.Request) time.Time { return r.Since.Add(voidFor) }
 
-// remindOfVoid writes the due entry of a void request, as a message of the kind. Without one the
-// record would stay for good, so a withdrawal removes it if the entry can't be written: its message
-// comes again. Another message must not remove what a withdrawal has left.
-func (w *Worker) remindOfVoid(ctx context.Context, r request.Request, kind submission.Kind) error {
+// remindOfVoid writes the due entry of a void request. Without one the record would stay for good.
+// If it can't be written, the message of the withdrawal comes again, and finds the record. It does
+// not take the record back: another copy of the message may count on it already.
+func (w *Worker) remindOfVoid(ctx context.Context, r request.Request) error {
 	err := w.config.Store.Wait(ctx, r.ID, forgottenAt(r))
-	if err == nil {
+	if err != nil {
+		return fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// forgetVoid removes the record of a withdrawal that came before its submission, if there is one,
+// since its message becomes a dead letter: without a due entry it would stay for good.
+func (w *Worker) forgetVoid(ctx context.Context, id submission.ID) error {
+	r, err := w.config.Store.Load(ctx, id)
+	switch code := problem.CodeOf(err); {
+	case code == problem.NotFound, code == problem.RecordUnreadable:
+		return nil
+	case err != nil:
+		return fmt.Errorf("loading request %s: %w", id, err)
+	case r.State != request.Void:
 		return nil
 	}
-	err = fmt.Errorf("writing the due entry of request %s: %w", r.ID, err)
-	if kind != submission.Withdraw {
-		return err
+	err = w.config.Store.Forget(ctx, r)
+	if err != nil {
+		return fmt.Errorf("forgetting a withdrawal: %w", err)
 	}
-	return errors.Join(err, w.config.Store.Forget(ctx, r))
+	return nil
 }
 
 // advanceVoid does what a message asks for a void request.
@@ -73,7 +88,7 @@ func (w *Worker) advanceVoid(ctx context.Context, r request.Request, message sub
 		return err
 	case message.Kind != submission.Advance, forgottenAt(r).After(w.config.Now()):
 		// A process may have ended before it wrote the entry, and the entry may say another time.
-		return w.remindOfVoid(ctx, r, message.Kind)
+		return w.remindOfVoid(ctx, r)
 	}
 	// The sign-up may have come while the record could not be read.
 	_, err := w.newJob(r).dropDeadLetters(ctx)
