@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -95,16 +96,27 @@ func parkingOf(r request.Request) request.Parking {
 // toResume returns which of the parked requests, the oldest first, the gate lets through now. Those
 // whose domain or row has had its share of the day stay parked, and so do those whose row is full
 // today, and the witnesses of an open breaker for a while. Of a row with a limit for the day only
-// one is resumed at a time: of several, chance would decide who has its last seat of the day.
+// one is resumed at a time: of several, chance would decide who has its last seat of the day. The
+// others of that row keep their turns of the day's budget, unless the row is known to be full, so
+// that nobody younger has them meanwhile.
 func toResume(
 	g request.Gate, now time.Time, pace request.Pace, parked []request.ParkedEntry,
 ) []submission.ID {
 	var ids []submission.ID
 	left := room(g, now, pace)
 	counted := startDay(g, now)
-	limited := map[string]bool{} // the rows of which one is resumed
+	budget, kept := math.MaxInt, 0
+	if pace.Daily > 0 {
+		budget = pace.Daily - counted.Sent
+	}
+	full, limited := map[string]bool{}, map[string]bool{} // the rows that are full, and those of which one is resumed
 	for _, entry := range parked {
-		if len(ids) == left {
+		if entry.FullOn == policy.Day(now) {
+			full[entry.Limited] = true
+		}
+	}
+	for _, entry := range parked {
+		if len(ids) >= min(left, budget-kept) {
 			break
 		}
 		var sharers []sharer
@@ -112,8 +124,14 @@ func toResume(
 			sharers = append(sharers, sharer{key: key})
 		}
 		_, spent := spentShare(counted, pace, sharers)
-		if spent || entry.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, entry.ID) > 0 ||
-			limited[entry.Limited] {
+		if spent || entry.FullOn == policy.Day(now) || g.Cause != "" && beforeProbe(g, now, entry.ID) > 0 {
+			continue
+		}
+		if limited[entry.Limited] {
+			if !full[entry.Limited] {
+				kept++
+				counted = countShares(counted, entry.Sharers, 1)
+			}
 			continue
 		}
 		if entry.Limited != "" {

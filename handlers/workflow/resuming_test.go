@@ -167,6 +167,42 @@ func TestRequestsToResume(t *testing.T) {
 	}
 }
 
+// TestOlderRequestsOfLimitedRowKeepTheirTurns: of a row with a limit for the day one is resumed at a
+// time, and nobody younger takes the turns of the others meanwhile.
+func TestOlderRequestsOfLimitedRowKeepTheirTurns(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	limits := policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxPerDay: 5}
+	tests := map[string]struct {
+		pace  request.Pace
+		other string // the day on which another request found the row full
+		want  []submission.ID
+	}{
+		"turns for two":                 {request.Pace{Daily: 2}, "", []submission.ID{"a"}},
+		"turns for three":               {request.Pace{Daily: 3}, "", []submission.ID{"a"}},
+		"turns for four":                {request.Pace{Daily: 4}, "", []submission.ID{"a", "d"}},
+		"no budget":                     {request.Pace{}, "", []submission.ID{"a", "d", "e"}},
+		"the row is full":               {request.Pace{Daily: 2}, "2026-05-04", []submission.ID{"a", "d"}},
+		"the row was full yesterday":    {request.Pace{Daily: 2}, "2026-05-03", []submission.ID{"a"}},
+		"a share that they would spend": {request.Pace{Daily: 4, Share: 50}, "", []submission.ID{"a", "d", "e"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			parked := parkedFor(t, "a@contoso.com", "b@contoso.com", "c@contoso.com", "d@fabrikam.com", "e@fabrikam.com", "f@contoso.com")
+			for _, i := range []int{0, 1, 2, 5} {
+				parked[i].Decision = &policy.Decision{Action: policy.Invite, Limits: &limits}
+			}
+			parked[5].FullOn = test.other
+			if test.other == "" {
+				parked = parked[:5]
+			}
+			got := toResume(request.Gate{}, noon, test.pace, entriesOf(parked))
+			if !slices.Equal(got, test.want) {
+				t.Errorf("resumed %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestSharersOfRequest(t *testing.T) {
 	r := parkedFor(t, "ana@contoso.com")[0]
 	ofDomain := newSharer("domain", "contoso.com", "contoso.com")
