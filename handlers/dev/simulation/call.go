@@ -124,6 +124,7 @@ type call struct {
 	// the law has counted it.
 	wantsTry, tried, looked bool
 	returns                 int  // of its message to the queue
+	putBack                 bool // it has put a ballot back on its queue
 	late                    bool // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.

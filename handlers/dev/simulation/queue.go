@@ -69,6 +69,7 @@ func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.
 		if err != nil {
 			return err
 		}
+		q.current.putBack = true
 		return store(q).do("Put", func() error {
 			q.putBallot(ballot, false, q.now.Add(delay))
 			return nil
@@ -180,8 +181,12 @@ func (r *run) acknowledge(m *message, receipt int, by *call) {
 	if m.Submission != nil && r.spoiling(memstore.Record{Request: m.ID}) != nil {
 		r.unheard[m.ID] = true
 	}
-	if m.ballot != nil && m.dead {
+	switch {
+	case m.ballot == nil:
+	case m.dead:
 		r.wantVoteKept(m)
+	case !by.putBack:
+		r.settled[voteKey(*m.ballot)] = true
 	}
 	r.wantGivenUp(m, by)
 	if r.isGone(queueService) || r.misfortune(30) {

@@ -55,6 +55,8 @@ type voteBook struct {
 	cast map[submission.ID][]castBallot
 	// unlisted is when the sweep last took a request out of the index, as the number of a happening.
 	unlisted map[submission.ID]int
+	// settled are the votes that a call has dealt with: what is left are copies.
+	settled map[string]bool
 }
 
 type castBallot struct {
@@ -70,6 +72,7 @@ func shapeVotes(random *rand.Rand, p *profile) {
 // prepareStaff hires everybody.
 func (r *run) prepareStaff() {
 	r.office, r.cast, r.unlisted = &mempeople.People{}, map[submission.ID][]castBallot{}, map[submission.ID]int{}
+	r.settled = map[string]bool{}
 	for i, id := range staff {
 		r.office.SetUser(mempeople.User{ID: id, Name: fmt.Sprint("p", i), Mail: fmt.Sprintf("p%d@wingtip.com", i)})
 	}
@@ -259,6 +262,11 @@ func (r *run) putBallot(ballot request.CastBallot, dead bool, visible time.Time)
 	}
 }
 
+// voteKey tells a vote from others.
+func voteKey(ballot request.CastBallot) string {
+	return fmt.Sprint(ballot.ID, ballot.By, ballot.Yes, ballot.Cast.UnixNano())
+}
+
 // sameVote reports whether two messages are the same vote, however often each has come back.
 func sameVote(a, b request.CastBallot) bool {
 	a.Returns, b.Returns = 0, 0
@@ -425,7 +433,7 @@ func (r *run) wantVoteKept(m *message) {
 	if v == nil || record.Mark() != m.ballot.Seen || slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == m.ballot.By }) {
 		return
 	}
-	if _, voted := v.VoteOf(m.ballot.By); voted || slices.ContainsFunc(r.messages, func(o *message) bool {
+	if _, voted := v.VoteOf(m.ballot.By); voted || r.settled[voteKey(*m.ballot)] || slices.ContainsFunc(r.messages, func(o *message) bool {
 		return o != m && o.ballot != nil && sameVote(*o.ballot, *m.ballot)
 	}) {
 		return
