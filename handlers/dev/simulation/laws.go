@@ -136,7 +136,8 @@ var laws = map[Law]string{
 		"message is sent or not.",
 	lawDelays: "What is put back, or made due again, since its message failed too often waits " +
 		"longer each time: a minute at first, an hour and a fifth at most.",
-	lawCopies: "A request has at most 40 messages that ask to advance it at a time.",
+	lawCopies: "A request has at most 40 messages that ask to advance it at a time, and a vote as " +
+		"many, or three for each instance.",
 	lawHeartbeat: "A line of upkeep says only what was done: what is due was listed and enqueued " +
 		"and parked requests were looked for, the sweep has not failed, the messages were counted.",
 	lawAlone: "A request, claim, gate or seat that can't be read lets only those requests wait that " +
