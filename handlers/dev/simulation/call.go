@@ -123,9 +123,10 @@ type call struct {
 	// wantsTry says that the code in its message must count, tried that it does, and looked that
 	// the law has counted it.
 	wantsTry, tried, looked bool
-	returns                 int  // of its message to the queue
-	putBack                 bool // it has put a ballot back on its queue
-	late                    bool // it is out of time: all its operations fail
+	returns                 int            // of its message to the queue
+	putBack                 bool           // it has put a message of decisions back on its queue
+	order                   *request.Order // in its message
+	late                    bool           // it is out of time: all its operations fail
 	// knows says that the answer to the invitation came back; the breaker had been opened
 	// openingsThen times.
 	knows        bool

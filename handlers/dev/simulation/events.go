@@ -58,7 +58,7 @@ var surroundings = []event{
 
 // allEvents returns all unkind events.
 func allEvents() []event {
-	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents, voteEvents, noticeEvents)
+	return slices.Concat(slices.Concat(events...), outageEvents, storedEvents, recordEvents, mailEvents, voteEvents, orderEvents, noticeEvents)
 }
 
 // Events returns the names of all unkind events.
@@ -249,6 +249,9 @@ func (r *run) provoke(by *call, before, after request.Request) {
 	case r.retries > 0 && after.State == request.Failed:
 		r.retries--
 		r.plan(r.now.Add(r.soon(2*time.Hour)), func() { r.actOnWith(after.ID, "retry") })
+	case r.ordersLeft > 0 && after.State == request.Failed:
+		r.ordersLeft--
+		r.plan(r.now.Add(r.soon(2*time.Hour)), func() { r.orderOn(after.ID, pick(r.random, orderingStaff...), 0) })
 	case r.approvals > 0 && (after.State == request.Review || r.chance(4)):
 		r.approvals--
 		r.plan(r.now.Add(r.soon(2*time.Hour)), func() { r.actOnWith(after.ID, "approve") })

@@ -60,6 +60,14 @@ const (
 	lawListed Law = "listed"
 )
 
+// The laws about orders of operators.
+const (
+	lawOperators  Law = "operators"
+	lawObeyedOnce Law = "obeyed-once"
+	lawIgnored    Law = "orders-ignored"
+	lawObeyed     Law = "orders-kept"
+)
+
 // The laws about notices to those who decide.
 const (
 	lawNoticeOnce Law = "notice-once"
@@ -210,6 +218,12 @@ var laws = map[Law]string{
 		"applied, once for each person. One that can't be applied yet is applied in the end.",
 	lawStages: "Nobody is invited by votes without the yes of as many different people as there are stages. A " +
 		"no is final, and nothing expires before its time.",
+	lawOperators: "An order has an effect only if somebody gave it who is an operator at the moment when it is carried " +
+		"out, and only while the directory says so.",
+	lawObeyedOnce: "An order has one effect at most, on what its author saw, and of two about the same only one has. It " +
+		"ends no person's stop, and closes no breaker for a cause for which an attempt does harm.",
+	lawIgnored:    "An order that does not count changes nothing of its request but the history, by twenty events at most.",
+	lawObeyed:     "An order of an operator that fits what it is about is carried out in the end, or kept as a dead letter.",
 	lawListed:     "Every request that waits for a person is in the index of what waits, as it is recorded.",
 	lawNoticeOnce: "Nobody is told twice of one notice: no person by two mails, and no channel that would not recognize it.",
 	lawNoticeTrue: "A notice says what is so, or was two minutes before, and goes to people who decide about that.",

@@ -45,7 +45,9 @@ func (r *run) gateSaved(by *call, before, after request.Gate) {
 		r.opened(by, after)
 	case before.Cause != "" && after.Cause == "":
 		r.breakerClosed()
-		if !by.on.admin && !by.invited {
+		if by.order != nil && !by.invited {
+			r.closedByOrder(by, before)
+		} else if !by.on.admin && !by.invited {
 			r.breach(lawWitness, "the breaker was closed without a person or a success")
 		}
 	}

@@ -151,7 +151,7 @@ func (r *run) heartbeat(record slog.Record) {
 	switch record.Message {
 	case workflow.LogQueues:
 		for _, m := range r.messages {
-			if m.ballot != nil {
+			if m.decision != nil {
 				continue
 			}
 			if m.dead {
@@ -191,7 +191,7 @@ func (r *run) needless(m *message, record request.Request) bool {
 
 // wantGivenUp checks that a wish is stored, or kept, before its dead letter is deleted.
 func (r *run) wantGivenUp(m *message, by *call) {
-	if !m.dead || m.Kind == submission.Advance || m.Kind == ballotKind {
+	if !m.dead || m.Kind == submission.Advance || m.Kind == decisionKind {
 		return // wantAccounted checks sign-ups
 	}
 	if r.madeUp[m.ID] {

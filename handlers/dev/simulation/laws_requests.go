@@ -54,6 +54,7 @@ func (r *run) saved(
 	r.savedErasure(before, after)
 	r.savedTrouble(by, before, after, events)
 	r.savedVotes(by, before, after)
+	r.savedOrder(by, before, after)
 	r.savedNotices(by, before, after)
 	r.savedDecision(by, before, existed, after)
 	if r.mails != nil {
@@ -86,7 +87,7 @@ func (r *run) savedHistory(
 	guestless := before.State == request.Done &&
 		(r.skewed() || !r.holds(holding{before.GuestID, r.address[before.ID]}, by.begunAt))
 	if existed && before.State.Ended() && before.State != after.State && !guestless &&
-		!by.on.admin && !after.Withdrawal.Open() && before.State != request.Review {
+		!by.on.admin && !r.obeys(by, before, after) && !after.Withdrawal.Open() && before.State != request.Review {
 		r.breach(lawEnds, "%s was %s and goes on by itself", name, before.State)
 	}
 }
@@ -413,6 +414,7 @@ func (r *run) judge() {
 	r.judgeSeats()
 	r.judgeMails()
 	r.judgeReviews()
+	r.judgeOrders()
 	r.judgeNotices()
 	r.judgeMarks()
 	r.judgeGuests()

@@ -775,7 +775,7 @@ func TestEveryLawIsCheckedByMutant(t *testing.T) {
 	missing := Laws()
 	delete(missing, lawCancel) // see TestPeopleWhoCannotCancelBreakTheLaw
 	for _, m := range slices.Concat(
-		requestMutants(), outageMutants(), unreadableMutants(), guestMutants(), sharedMutants(), mailMutants(), voteMutants(), noticeMutants(),
+		requestMutants(), outageMutants(), unreadableMutants(), guestMutants(), sharedMutants(), mailMutants(), voteMutants(), orderMutants(), noticeMutants(),
 	) {
 		delete(missing, m.law)
 		t.Run(string(m.law)+"/"+m.fault, func(t *testing.T) {

@@ -246,8 +246,8 @@ func (r *run) returnPoison() {
 			return
 		}
 		r.happened("a person returns message %d", m.number)
-		if m.ballot != nil {
-			r.putBallot(*m.ballot, false, r.now)
+		if m.decision != nil {
+			r.putDecision(m.decision, false, r.now)
 		} else {
 			r.put(m.Message, false, r.now)
 		}

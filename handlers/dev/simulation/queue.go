@@ -34,8 +34,8 @@ type message struct {
 	forgetful bool  // its invisibility will not be renewed
 	// passedOver says that the host calls no function for it any more.
 	passedOver bool
-	// ballot is what a message of ballotKind has in place of its Message.
-	ballot *request.CastBallot
+	// decision is what a message of decisionKind has in place of its Message.
+	decision request.DecisionMessage
 }
 
 // put puts a message on a queue.
@@ -65,13 +65,13 @@ type queues struct{ *run }
 // Put implements [request.Queues].
 func (q queues) Put(_ context.Context, queue string, encoded []byte, delay time.Duration) error {
 	if queue == request.DecisionsQueue {
-		ballot, err := request.DecodeBallot(encoded)
+		content, err := request.DecodeDecision(encoded)
 		if err != nil {
 			return err
 		}
 		q.current.putBack = true
 		return store(q).do("Put", func() error {
-			q.putBallot(ballot, false, q.now.Add(delay))
+			q.putDecision(content, false, q.now.Add(delay))
 			return nil
 		})
 	}
@@ -92,7 +92,7 @@ func (q queues) Length(_ context.Context, queue string) (n int, exists bool, err
 		return 0, false, errStorage
 	}
 	for _, m := range q.messages {
-		if m.ballot == nil && m.dead == (queue == submission.PoisonQueue) {
+		if m.decision == nil && m.dead == (queue == submission.PoisonQueue) {
 			n++
 		}
 	}
@@ -132,11 +132,11 @@ func (r *run) deliver(m *message, on *instance) {
 			return on.worker.GiveUp(r.context, strconv.Itoa(m.number), encoded)
 		}
 	}
-	if m.ballot != nil {
-		body = func() error { return on.worker.Vote(r.context, strconv.Itoa(m.number), *m.ballot) }
+	if m.decision != nil {
+		body = func() error { return on.worker.Apply(r.context, strconv.Itoa(m.number), m.decision) }
 		if m.dead {
 			body = func() error {
-				encoded, err := m.ballot.Encode()
+				encoded, err := m.decision.Encode()
 				if err != nil {
 					return err
 				}
@@ -163,9 +163,13 @@ func (r *run) deliver(m *message, on *instance) {
 	})
 	m.held = c
 	c.kind, c.returns, c.code, c.deadLetter = m.Kind, m.Returns, m.Code, m.dead
+	if order, is := m.decision.(request.Order); is && !m.dead {
+		order.Returns = 0
+		c.order = &order
+	}
 	record := r.recorded[m.ID]
 	if !m.dead && record.AtRest() && (m.Kind == submission.Resend && record.NoMail() != "" ||
-		m.Kind != submission.Advance && m.Kind != submission.Prove && m.ballot == nil && !record.Erased.IsZero()) {
+		m.Kind != submission.Advance && m.Kind != submission.Prove && m.decision == nil && !record.Erased.IsZero()) {
 		c.idle = record.Version
 	}
 }
@@ -181,12 +185,18 @@ func (r *run) acknowledge(m *message, receipt int, by *call) {
 	if m.Submission != nil && r.spoiling(memstore.Record{Request: m.ID}) != nil {
 		r.unheard[m.ID] = true
 	}
-	switch {
-	case m.ballot == nil:
-	case m.dead:
-		r.wantVoteKept(m)
-	case !by.putBack:
-		r.settled[voteKey(*m.ballot)] = true
+	switch content := m.decision.(type) {
+	case request.CastBallot:
+		if m.dead {
+			r.wantVoteKept(content, m)
+		}
+	case request.Order:
+		if m.dead {
+			r.wantOrderKept(content, m)
+		}
+	}
+	if m.decision != nil && !m.dead && !by.putBack {
+		r.settled[decisionKey(m.decision)] = true
 	}
 	r.wantGivenUp(m, by)
 	if r.isGone(queueService) || r.misfortune(30) {
@@ -220,8 +230,8 @@ func (r *run) toDeadLetters(m *message) {
 		return
 	}
 	r.happened("message %d becomes a dead letter", m.number)
-	if m.ballot != nil {
-		r.putBallot(*m.ballot, true, r.now)
+	if m.decision != nil {
+		r.putDecision(m.decision, true, r.now)
 		if r.misfortune(10) {
 			m.visible = r.now.Add(invisibility)
 			return

@@ -43,6 +43,7 @@ type Counts struct {
 	// Notices are those that people and channels got, and ChannelFailures the failed calls of
 	// channels.
 	Notices, ChannelFailures int
+	Orders                   int // of operators, that had an effect
 }
 
 // Add adds other to c. Every field is an int.
@@ -157,6 +158,7 @@ type run struct {
 	mailBook
 	voteBook
 	noticeBook
+	orderBook
 
 	// guests are those whom rows with limits brought in, by the request.
 	guests map[policy.RowKey]map[submission.ID]*tenantUser
@@ -273,7 +275,8 @@ func (s *Simulator) start(seed uint64, tracing bool) Outcome {
 	p.events = append(p.events, chooseOutages(seed, s.Only)...)
 	p.events = append(p.events, chooseApart(storedEvents, seed, 0x73746f726564, 5, s.Only)...)
 	p.events = append(p.events, chooseApart(recordEvents, seed, 0x7265636f726473, 12, s.Only)...)
-	for _, e := range append(chooseApart(voteEvents, seed, 0x766f746573, 6, s.Only), chooseNotices(seed, s.Only)...) {
+	for _, e := range slices.Concat(chooseApart(voteEvents, seed, 0x766f746573, 6, s.Only),
+		chooseApart(orderEvents, seed, 0x6f7264657273, 6, s.Only), chooseNotices(seed, s.Only)) {
 		p.events = append(p.events, e)
 		e.shape(rand.New(rand.NewPCG(seed, 0x7368617065)), p)
 	}
@@ -337,7 +340,7 @@ func (s *Simulator) newRun(random *rand.Rand, p *profile) *run {
 		heldUp:      map[submission.ID]time.Time{},
 		unheard:     map[submission.ID]bool{}, over: map[submission.ID]bool{},
 		unknowable: map[submission.ID]bool{},
-		mailBook:   newMailBook(),
+		mailBook:   newMailBook(), orderBook: newOrderBook(),
 		noticeBook: noticeBook{
 			outbox: map[noticeKey]request.NoticeEntry{}, told: map[noticeReader][]request.MailID{},
 			tellingTo: map[noticeReader]bool{}, stageEnded: map[stageKey]time.Time{}, decidersAt: map[submission.ID]int{},

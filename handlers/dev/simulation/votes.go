@@ -31,8 +31,8 @@ var staff = []string{
 	"cccccccc-0000-4000-8000-000000000007",
 }
 
-// ballotKind is the kind of a message with a ballot, which is on queues of its own.
-const ballotKind submission.Kind = "ballot"
+// decisionKind is the kind of a message of the queue of decisions, with a ballot or an order.
+const decisionKind submission.Kind = "decision"
 
 // voteEvents are about people who vote.
 var voteEvents = []event{
@@ -49,8 +49,8 @@ type voteBook struct {
 	// votes says that people vote in the schedule.
 	votes bool
 	// staffAt is when somebody, or a group, last changed, as the number of a happening.
-	staffAt     int
-	silentUntil time.Time // until when the directory says nothing about people
+	staffAt                 int
+	silentFrom, silentUntil time.Time // when the directory says nothing about people
 	// cast are the ballots for each request, with the numbers of the happenings at which they were.
 	cast map[submission.ID][]castBallot
 	// unlisted is when the sweep last took a request out of the index, as the number of a happening.
@@ -78,6 +78,7 @@ func (r *run) prepareStaff() {
 	}
 	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
 	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
+	r.office.SetGroup(mempeople.Group{ID: operators, Members: orderingStaff})
 }
 
 // askPeople adds to a row who decides, in a schedule in which people vote.
@@ -164,6 +165,7 @@ func (r *run) hire() {
 	}
 	r.office.SetGroup(mempeople.Group{ID: reviewers, Members: staff[:1]})
 	r.office.SetGroup(mempeople.Group{ID: approvers, Members: staff[2:3]})
+	r.office.SetGroup(mempeople.Group{ID: operators, Members: orderingStaff})
 	r.staffAt, r.staffAtTime = r.happenings, r.now
 }
 
@@ -190,7 +192,7 @@ func (r *run) staffChanges() {
 func (r *run) planSilentStaff() {
 	r.planVotes()
 	r.plan(r.now.Add(r.soon(5*time.Hour)), func() {
-		r.silentUntil = r.now.Add(time.Minute + r.soon(20*time.Hour))
+		r.silentFrom, r.silentUntil = r.now, r.now.Add(time.Minute+r.soon(20*time.Hour))
 		r.happened("the directory says nothing about people until %s", r.silentUntil.Format("02 15:04"))
 	})
 }
@@ -239,38 +241,39 @@ func (r *run) vote(id submission.ID, person string, seen request.Request) {
 	}
 	r.happened("%s votes on %s, yes: %t", person, r.nameOf(id), ballot.Yes)
 	r.cast[id] = append(r.cast[id], castBallot{ballot, r.happenings})
-	r.putBallot(ballot, false, r.now.Add(r.lateness()))
+	r.putDecision(ballot, false, r.now.Add(r.lateness()))
 	if r.misfortune(10) {
-		r.putBallot(ballot, false, r.now.Add(r.lateness()))
+		r.putDecision(ballot, false, r.now.Add(r.lateness()))
 	}
 }
 
-func (r *run) putBallot(ballot request.CastBallot, dead bool, visible time.Time) {
+// putDecision puts a message on the queue of decisions, or on that of its dead letters.
+func (r *run) putDecision(content request.DecisionMessage, dead bool, visible time.Time) {
 	r.messages = append(r.messages, &message{
 		number:  len(r.messages) + 1 + r.deleted,
-		Message: submission.Message{ID: ballot.ID, Kind: ballotKind}, ballot: &ballot, dead: dead, visible: visible,
+		Message: submission.Message{ID: content.About(), Kind: decisionKind}, decision: content, dead: dead, visible: visible,
 	})
 	copies := 0
 	for _, m := range r.messages {
-		if m.ballot != nil && sameVote(*m.ballot, ballot) {
+		if sameDecision(m.decision, content) {
 			copies++
 		}
 	}
 	// Each instance puts a copy back once in a round.
 	if copies > max(mostCopies, 3*len(r.instances)) {
-		r.breach(lawCopies, "a vote about %s has %d messages", r.nameOf(ballot.ID), copies)
+		r.breach(lawCopies, "a vote or an order about %s has %d messages", r.nameOf(content.About()), copies)
 	}
 }
 
-// voteKey tells a vote from others.
-func voteKey(ballot request.CastBallot) string {
-	return fmt.Sprint(ballot.ID, ballot.By, ballot.Yes, ballot.Cast.UnixNano())
+// decisionKey tells a vote or an order from others, however often it has come back.
+func decisionKey(content request.DecisionMessage) string {
+	return fmt.Sprintf("%+v", content.WithReturns(0))
 }
 
-// sameVote reports whether two messages are the same vote, however often each has come back.
-func sameVote(a, b request.CastBallot) bool {
-	a.Returns, b.Returns = 0, 0
-	return a == b
+// sameDecision reports whether two messages are the same vote or order, however often each has come
+// back. One that is nil is no other.
+func sameDecision(a, b request.DecisionMessage) bool {
+	return a != nil && b != nil && a.WithReturns(0) == b.WithReturns(0)
 }
 
 // people are the users of the tenant who decide, as a worker sees them.
@@ -427,14 +430,14 @@ func (r *run) approvedByVotes(by *call, after request.Request) {
 
 // wantVoteKept checks that a vote is applied, waits, or is on a queue or kept, before its dead
 // letter is deleted.
-func (r *run) wantVoteKept(m *message) {
+func (r *run) wantVoteKept(ballot request.CastBallot, m *message) {
 	record := r.recorded[m.ID]
 	v := record.Reviewing
-	if v == nil || record.Mark() != m.ballot.Seen || slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == m.ballot.By }) {
+	if v == nil || record.Mark() != ballot.Seen || slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }) {
 		return
 	}
-	if _, voted := v.VoteOf(m.ballot.By); voted || r.settled[voteKey(*m.ballot)] || slices.ContainsFunc(r.messages, func(o *message) bool {
-		return o != m && o.ballot != nil && sameVote(*o.ballot, *m.ballot)
+	if _, voted := v.VoteOf(ballot.By); voted || r.settled[decisionKey(ballot)] || slices.ContainsFunc(r.messages, func(o *message) bool {
+		return o != m && sameDecision(o.decision, ballot)
 	}) {
 		return
 	}

@@ -94,7 +94,7 @@ func (r *run) boot(on *instance) {
 		Records: store{r}, Strays: store{r}, MailStore: store{r}, Reviews: store{r}, People: people{r},
 		Queues:    queues{r},
 		Directory: directory{r, callTimeout}, Users: directory{r, callTimeout},
-		GroupNames: store{r}, Reviewers: reviewers, DecideWithin: r.config.within,
+		GroupNames: store{r}, Reviewers: reviewers, Operators: operators, DecideWithin: r.config.within,
 		Pace:        r.config.pace,
 		Pressure:    pressure,
 		Retention:   r.config.retention,
