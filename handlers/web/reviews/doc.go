@@ -9,13 +9,14 @@
 //	     /reviews/policies/replay  which sign-ups the rows would decide otherwise by now
 //	     /reviews/explain    what would be decided on an address
 //	     /reviews/operation  whether invitations are sent, and what upkeep has counted
+//	     /reviews/orders/REFERENCE  what operators can order about a request
 //	     /reviews/sign…      see package signin
 //
-// Those from search to operation are for people with a role.
+// Those from search to orders are for people with a role.
 //
-// The pages read, and decide nothing: a vote is a message that says who has said what about which
-// request. The worker asks again who the person is and on what terms a guest would be invited, so a
-// form has no field for either. Who may not see a request gets the same answer as for one that does
+// The pages read, and decide nothing: a vote, and an order of an operator, is a message that says
+// who has said what about which request. The worker asks again who the person is and on what terms
+// a guest would be invited, so a form has no field for either. Who may not see a request gets the same answer as for one that does
 // not exist. Every route stands in one table, with who may call it.
 //
 // No address of a partner stands in the address of a page: what is searched for comes in the body
