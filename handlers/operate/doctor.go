@@ -356,3 +356,13 @@ func CheckQueue(q Queue, now time.Time) Check {
 		return Fine.Check(part, found, "")
 	}
 }
+
+// CheckOperators says who gives orders on the review pages. group is the object id of the group in
+// the app's report; none says that there is no group.
+func CheckOperators(group string, none bool) Check {
+	const part = "orders"
+	if none {
+		return Fine.Check(part, "nobody gives any on the review pages, since GUESTLIST_OPERATORS is not set", "")
+	}
+	return Fine.Check(part, "members of the group "+group+" give them on the review pages", "")
+}

@@ -216,3 +216,13 @@ func TestTermsFor(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctorSaysWhoGivesOrders(t *testing.T) {
+	const group = "a0000000-0000-4000-8000-000000000004"
+	if got := CheckOperators(group, false); got.Health != Fine || !strings.Contains(got.Found, group) {
+		t.Errorf("%+v", got)
+	}
+	if got := CheckOperators("none", true); got.Health != Fine || !strings.Contains(got.Found, "nobody") {
+		t.Errorf("%+v", got)
+	}
+}

@@ -42,6 +42,8 @@ type AppReport struct {
 	// Reviewers is the object id of the group whose members decide any request, or NoReviewers. It
 	// is empty in a report of a version that did not say.
 	Reviewers string
+	// Operators is likewise the group whose members give orders, or NoOperators.
+	Operators string
 	// Channels are the names of the channels that get notices. Nil in a report of a version that
 	// did not say.
 	Channels []string
@@ -49,6 +51,9 @@ type AppReport struct {
 
 // NoReviewers in a report says that the app has no group of reviewers.
 const NoReviewers = "none"
+
+// NoOperators in a report says that nobody gives orders.
+const NoOperators = "none"
 
 // MailAccepted in a report says that the mail service takes mails from the app.
 const MailAccepted = "accepted"
@@ -73,6 +78,7 @@ func reportFields(report *AppReport) []field {
 		{"Proof", &report.Proof},
 		{"ProofDays", (*optional)(&report.ProofDays)},
 		{"Reviewers", &report.Reviewers},
+		{"Operators", &report.Operators},
 	}
 }
 

@@ -19,7 +19,7 @@ func TestReportIsKept(t *testing.T) {
 		{At: at, Roles: []string{}, Daily: 0},
 		{At: at, Why: "no token", Spacing: 1500 * time.Millisecond},
 		{At: at, Why: "no token", Mail: "acs", MailSender: "guests@fabrikam.example", MailProbe: "mail-forbidden", MailWhy: "no role",
-			MailPerMinute: 30, MailPerHour: 100, Proof: "code", ProofDays: 7, Reviewers: NoReviewers, Channels: []string{"teams", "eventgrid"}},
+			MailPerMinute: 30, MailPerHour: 100, Proof: "code", ProofDays: 7, Reviewers: NoReviewers, Operators: NoOperators, Channels: []string{"teams", "eventgrid"}},
 		{At: at, Channels: []string{}},
 	} {
 		err = store.SaveReport(t.Context(), want)

@@ -199,6 +199,9 @@ func checkApp(s *session, d *deployment, report tables.AppReport) []operate.Chec
 	if report.Channels != nil {
 		checks = append(checks, operate.CheckChannels(report.Channels))
 	}
+	if report.Operators != "" {
+		checks = append(checks, operate.CheckOperators(report.Operators, report.Operators == tables.NoOperators))
+	}
 	switch {
 	case report.Roles != nil:
 		return append(checks, operate.CheckRoles(report.Roles)...)

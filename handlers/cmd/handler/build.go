@@ -397,7 +397,8 @@ func (r *reporter) save(ctx context.Context) {
 		Mail: r.settings.Mail, MailSender: r.settings.MailSender,
 		MailPerMinute: r.settings.MailPerMinute, MailPerHour: r.settings.MailPerHour,
 		Proof: settings.NoProof, ProofDays: int(r.settings.ProofLasts / (24 * time.Hour)),
-		Reviewers: cmp.Or(r.settings.Reviewers, tables.NoReviewers), Channels: []string{},
+		Reviewers: cmp.Or(r.settings.Reviewers, tables.NoReviewers), Operators: cmp.Or(r.settings.Operators, tables.NoOperators),
+		Channels: []string{},
 	}
 	for _, channel := range r.channels {
 		report.Channels = append(report.Channels, channel.Name())

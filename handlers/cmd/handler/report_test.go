@@ -51,14 +51,16 @@ func TestReportSaysWhatIsAskedOfPartners(t *testing.T) {
 	}{
 		"no mails": {
 			settings.Settings{Mail: settings.NoMail}, nil,
-			tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof, Reviewers: tables.NoReviewers, Channels: []string{}},
+			tables.AppReport{Mail: settings.NoMail, Proof: settings.NoProof, Reviewers: tables.NoReviewers, Operators: tables.NoOperators, Channels: []string{}},
 		},
 		"mails and a proof": {
 			settings.Settings{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
-				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour, Reviewers: "a0000000-0000-4000-8000-000000000001"},
+				ProofByDefault: true, ProofLasts: 7 * 24 * time.Hour, Reviewers: "a0000000-0000-4000-8000-000000000001",
+				Operators: "a0000000-0000-4000-8000-000000000004"},
 			[]request.Channel{named("teams"), named("eventgrid")},
 			tables.AppReport{Mail: settings.ACSMail, MailSender: "guests@fabrikam.example", MailPerMinute: 30, MailPerHour: 100,
-				Proof: settings.CodeProof, ProofDays: 7, Reviewers: "a0000000-0000-4000-8000-000000000001", Channels: []string{"teams", "eventgrid"}},
+				Proof: settings.CodeProof, ProofDays: 7, Reviewers: "a0000000-0000-4000-8000-000000000001",
+				Operators: "a0000000-0000-4000-8000-000000000004", Channels: []string{"teams", "eventgrid"}},
 		},
 	} {
 		var saved savedReports
