@@ -241,6 +241,115 @@ test("policy rows are read and tried, and change nothing", async () => {
 	}, { script: true });
 });
 
+// fault orders that the stand-in for Graph answers calls like that; "" ends all such orders.
+async function fault(order) {
+	const response = await fetch(`${graph}/stand-in/faults`, order === ""
+		? { method: "DELETE" }
+		: { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(order) });
+	assert.ok(response.ok, `the order of a fault is answered with ${response.status}: ${await response.text()}`);
+}
+
+// carriedOut looks again until the order was carried out.
+async function carriedOut(page) {
+	await page.waitForURL(/\?sent=\d+$/);
+	await eventually("the order is carried out", async () => {
+		await page.reload();
+		return await page.locator("[role=status]").innerText() === "Your order was carried out.";
+	});
+}
+
+test("an operator has a failed request tried again, and its mail sent again", async () => {
+	const partner = someone();
+	await fault({
+		match: { method: "POST", path: "/v1.0/groups/*", body: "" }, times: 2, status: 400,
+		code: "Request_BadRequest", message: "Cannot Update a mail-enabled security groups and or distribution list.",
+	});
+	await signUp(partner);
+	await as("Otto Operator", async (page) => {
+		const link = page.locator("tbody tr", { hasText: "a***@contoso.com" }).filter({ hasText: "failed" }).locator("a");
+		await eventually("the request has failed", async () => {
+			await page.goto(`${reviews}/history?outcome=failed`);
+			return await link.count() > 0;
+		});
+		await fault("");
+		await accessible(page, "the failed requests");
+		await link.first().click();
+		await page.waitForURL(`${reviews}/orders/*`);
+		const address = page.url();
+		assert.doesNotMatch(await page.content(), /Silva|ana\.\d/, "nothing of the partner but the masked address");
+		await accessible(page, "the orders about a request");
+		await picture(page, "reviews-orders");
+		for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
+			await page.setViewportSize(size);
+			for (const tag of tags) {
+				await page.goto(`${address}?lang=${tag}`);
+				await fits(page, `orders in ${tag}`);
+				if (["ar", "de", "ja"].includes(tag)) {
+					await picture(page, `reviews-orders-${name}-${tag}`);
+				}
+			}
+		}
+		await page.setViewportSize(desktop);
+		await page.goto(`${address}?lang=en`);
+		await page.getByRole("button", { name: "Try again" }).press("Enter");
+		await page.waitForURL(/\?sent=\d+$/);
+		await picture(page, "reviews-orders-sent");
+		await carriedOut(page);
+		await eventually("the guest is in the groups", async () => {
+			await page.reload();
+			return /Invited/.test(await page.locator("main").innerText());
+		});
+		assert.match(await page.locator("main").innerText(), /retried[^]*Otto Operator|retried[^]*otto@standin\.example/);
+		await page.goto(address);
+		await page.getByRole("button", { name: "Send the mail again" }).click();
+		await carriedOut(page);
+		await picture(page, "reviews-orders-done");
+	});
+	assert.equal(await invitations(partner.email), 1);
+});
+
+test("an operator closes the circuit breaker", async () => {
+	await fault({ match: { method: "POST", path: "/v1.0/invitations" }, always: true, status: 403, code: "Authorization_RequestDenied", message: "Insufficient privileges to complete the operation." });
+	const partners = [someone(), someone()];
+	for (const partner of partners) {
+		await signUp(partner);
+	}
+	await as("Otto Operator", async (page) => {
+		await eventually("the breaker is open", async () => {
+			await page.goto(`${reviews}/operation`);
+			return /No invitations are sent/.test(await page.locator("main").innerText());
+		});
+		await fault("");
+		await accessible(page, "the operation while the breaker is open");
+		await picture(page, "reviews-breaker");
+		for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
+			await page.setViewportSize(size);
+			for (const tag of tags) {
+				await page.goto(`${reviews}/operation?lang=${tag}`);
+				await fits(page, `the open breaker in ${tag}`);
+				if (["ar", "de", "ja"].includes(tag)) {
+					await picture(page, `reviews-breaker-${name}-${tag}`);
+				}
+			}
+		}
+		await page.setViewportSize(desktop);
+		await page.goto(`${reviews}/operation?lang=en`);
+		await page.getByRole("button", { name: "Close the circuit breaker" }).click();
+		await page.locator("[role=alert]").waitFor();
+		await accessible(page, "an order that does not say that the cause is gone");
+		await picture(page, "reviews-breaker-unconfirmed");
+		await page.locator("[role=alert] a").press("Enter");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "gone");
+		await page.keyboard.press("Space");
+		await page.getByRole("button", { name: "Close the circuit breaker" }).press("Enter");
+		await carriedOut(page);
+		assert.match(await page.locator("main").innerText(), /Invitations are sent[^]*\(b0000000-0000-4000-8000-000000000008\)/);
+	}, { statuses: [422] });
+	for (const partner of partners) {
+		await untilInvited(partner.email);
+	}
+});
+
 test("the pages of roles fit, in every language", async () => {
 	for (const [name, size] of [["desktop", desktop], ["phone", phone]]) {
 		await as("Aude Auditor", async (page) => {
