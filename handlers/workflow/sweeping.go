@@ -137,7 +137,10 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 		}
 		if search.IsForgotten(b) && recalled < recallBatch {
 			recalled++
-			w.recall(ctx, b)
+			err := w.recall(ctx, b)
+			if err != nil {
+				return erased, true, err
+			}
 		}
 		s.Tally = s.Tally.CountMails(b)
 		if b.ID != "" {
@@ -152,15 +155,14 @@ func (w *Worker) sweepRequests(ctx context.Context, s *request.Sweep) (erased in
 	return erased, !page.Last, nil
 }
 
-// recall makes a request due anew whose due entry is gone, or says a later time than the record:
-// a write of an earlier call may have arrived after a later one. If that fails, the next round tries
-// again.
-func (w *Worker) recall(ctx context.Context, b request.Brief) {
+// recall makes a request due anew whose due entry is gone, or says a later time than the record: a
+// write of an earlier call may have arrived after a later one.
+func (w *Worker) recall(ctx context.Context, b request.Brief) error {
 	err := w.bringBack(ctx, b.ID, 0)
 	if err != nil {
-		w.config.Log.WarnContext(ctx, "a request that is due can't be brought back", "request", b.ID,
-			"code", problem.CodeOf(err), "error", err)
+		return fmt.Errorf("bringing back a request that was forgotten: %w", err)
 	}
+	return nil
 }
 
 // comparedAtOnce is the most entries of the index of what waits that are compared with a page.
