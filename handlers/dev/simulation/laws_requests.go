@@ -174,7 +174,7 @@ func (r *run) personActed(by *call, before, after request.Request) {
 		r.everApproved[id] = append(r.everApproved[id], r.approved[id]...)
 		r.approved[id], r.yes[id] = by.groups, r.happenings
 		r.saidYes(id)
-	case after.Resend.Open() && !before.Resend.Open(), after.Retried.After(before.Retried):
+	case after.Resend.Open() && !before.Resend.Open(), !after.Retried.Equal(before.Retried):
 		r.saidYes(id)
 	}
 }
