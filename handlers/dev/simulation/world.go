@@ -108,6 +108,9 @@ func (r *run) boot(on *instance) {
 		},
 		Log: slog.New(alertCounter{r}),
 	}
+	if r.load != nil {
+		config.GroupNames = nil // nobody decides there, so nobody reads names
+	}
 	r.connectMails(on, &config)
 	r.connectNotices(&config)
 	if r.bend != nil {
