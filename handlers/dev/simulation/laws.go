@@ -222,7 +222,8 @@ var laws = map[Law]string{
 		"out, and only while the directory says so.",
 	lawObeyedOnce: "An order has one effect at most, on what its author saw, and of two about the same only one has. It " +
 		"ends no person's stop, and closes no breaker for a cause for which an attempt does harm.",
-	lawIgnored:    "An order that does not count changes nothing of its request but the history, by twenty events at most.",
+	lawIgnored: "An order that does not count changes nothing of its request but the history, by twenty events at most, " +
+		"and what every save puts right of the notices and the index.",
 	lawObeyed:     "An order of an operator that fits what it is about is carried out in the end, or kept as a dead letter.",
 	lawListed:     "Every request that waits for a person is in the index of what waits, as it is recorded.",
 	lawNoticeOnce: "Nobody is told twice of one notice: no person by two mails, and no channel that would not recognize it.",

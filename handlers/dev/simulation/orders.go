@@ -280,6 +280,12 @@ func (r *run) savedOrder(by *call, before, after request.Request) {
 	r.refused[*by.order] = true
 	r.ignored[after.ID]++
 	after.Orders.Ignored, after.Version, after.Events, after.Changed = before.Orders.Ignored, before.Version, before.Events, before.Changed
+	if was, is := before.Reviewing, after.Reviewing; was != nil && is != nil {
+		// Every save of a worker puts the notices and the index right, after a person's change, too.
+		mended := *is
+		mended.Put, mended.NextNotice, mended.Listed, mended.ListAgain = was.Put, was.NextNotice, was.Listed, was.ListAgain
+		after.Reviewing = &mended
+	}
 	same := cmp.Equal(before, after, cmp.Comparer(func(a, b submission.Address) bool { return a == b }))
 	if !same {
 		r.breach(lawIgnored, "%s was changed by an order that did not count", name)
