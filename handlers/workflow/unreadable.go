@@ -102,6 +102,9 @@ func (w *Worker) awaitReadable(ctx context.Context, messageID string, message su
 	if message.Kind == submission.Resend && !r.Resend.Open() {
 		return w.putBackForDays(ctx, messageID, message)
 	}
+	if r.AtRest() && message.Kind == submission.Prove {
+		return cause // it needs the record alone, which can be read again: it counts when it comes again
+	}
 	if r.AtRest() {
 		return nil
 	}

@@ -383,3 +383,33 @@ func TestRetentionErasesRequestsThatCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// TestCodeCountsAlthoughRecordWasUnreadable: the record can be read again just when its message is
+// set aside.
+func TestCodeCountsAlthoughRecordWasUnreadable(t *testing.T) {
+	w := newMailWorld(t)
+	w.row("contoso.com", "deny", "Action", "deny")
+	id := w.submit("ana@contoso.com")
+	w.deliverAll()
+	w.wantState(id, request.Denied)
+	before := w.load(id).Proof.Tries
+	record := memstore.Record{Request: id}
+	w.store.Spoil(record)
+	loads := 0
+	w.on("Load", false, -1, func() error {
+		loads++
+		if loads == 2 {
+			w.store.Mend(record)
+		}
+		return nil
+	})
+	message := submission.Message{ID: id, Kind: submission.Prove, Code: "12345678"}
+	err := w.worker.Advance(t.Context(), message)
+	if err != nil { // the host brings it again
+		err = w.worker.Advance(t.Context(), message)
+	}
+	ok(t, err)
+	if tries := w.load(id).Proof.Tries; tries != before+1 {
+		t.Errorf("%d codes count, want %d", tries, before+1)
+	}
+}
