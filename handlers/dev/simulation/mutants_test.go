@@ -267,7 +267,6 @@ func (silentQueues) Put(context.Context, string, []byte, time.Duration) error { 
 // bentQueues are queues with a fault.
 type bentQueues struct {
 	request.Queues
-	copies int
 	change func(*submission.Message)
 }
 
@@ -279,10 +278,14 @@ func (q bentQueues) Put(
 		q.change(&message)
 		encoded, err = message.Encode()
 	}
-	for range q.copies {
-		err = errors.Join(err, q.Queues.Put(ctx, queue, encoded, delay))
-	}
-	return err
+	return errors.Join(err, q.Queues.Put(ctx, queue, encoded, delay))
+}
+
+// doubtfulQueues take every message and say that they have not.
+type doubtfulQueues struct{ request.Queues }
+
+func (q doubtfulQueues) Put(ctx context.Context, queue string, encoded []byte, delay time.Duration) error {
+	return errors.Join(q.Queues.Put(ctx, queue, encoded, delay), errStorage)
 }
 
 // bentSeats are seats with a fault.
@@ -532,14 +535,14 @@ func outageMutants() []mutant {
 			}
 		})},
 		{lawDelays, "tables gone", "returns are not counted", func(_ *run, config *workflow.Config) {
-			config.Queues = bentQueues{config.Queues, 1, func(m *submission.Message) { m.Returns = 1 }}
+			config.Queues = bentQueues{config.Queues, func(m *submission.Message) { m.Returns = 1 }}
 		}},
 		{lawDelays, "table gone", "trouble is forgotten", bendStore(func(_ *run, s *bentStore) {
 			s.history = func([]request.Event) []request.Event { return nil }
 		})},
-		{lawCopies, "tables gone", "messages are put back twice",
+		{lawCopies, "tables gone", "messages that were put back are put back again",
 			func(_ *run, config *workflow.Config) {
-				config.Queues = bentQueues{config.Queues, 2, func(*submission.Message) {}}
+				config.Queues = doubtfulQueues{config.Queues}
 			}},
 		{lawHeartbeat, "table gone", "nothing is due if that can't be read",
 			bendStore(func(_ *run, s *bentStore) { s.empty = true })},
