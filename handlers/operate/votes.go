@@ -65,7 +65,7 @@ const (
 // VoteResult is what has become of a vote, and the request as it is by then.
 type VoteResult struct {
 	Outcome VoteOutcome
-	Why     string // of one that is kept or ignored; a sentence of the history, without its full stop
+	Why     string // of one that is kept or ignored; a sentence without its full stop
 	Request request.Request
 }
 
@@ -81,10 +81,6 @@ type VotedRequests interface {
 // the app takes some seconds.
 const lookEvery = time.Second
 
-// looksInDoubt is how often it is looked again after a vote, of whatever person, that did not
-// count.
-const looksInDoubt = 2
-
 // ignoredEvents are the events of votes that do not count.
 var ignoredEvents = []string{"vote-refused", "vote-stale", "vote-late", "vote-repeated"}
 
@@ -95,28 +91,24 @@ type Watch struct {
 	ignored  int // events before the vote
 }
 
-// NewWatch begins to watch a request, before the vote is sent.
-func NewWatch(ctx context.Context, requests VotedRequests, id submission.ID) (*Watch, error) {
+// NewWatch begins to watch a request for the vote of a person, before that is sent.
+func NewWatch(ctx context.Context, requests VotedRequests, id submission.ID, by string) (*Watch, error) {
 	w := &Watch{requests: requests, id: id}
-	ignored, err := w.ignoredVotes(ctx)
+	ignored, err := w.ignoredVotes(ctx, by)
 	w.ignored = len(ignored)
 	return w, err
 }
 
 // Result waits until the worker has looked at the vote, or for so long at most: then it is
-// VoteSent. The worker names nobody in the event of a vote that does not count. So after one it
-// looks again for a moment: it may be about the vote of somebody else, and this one may count.
+// VoteSent.
 func (w *Watch) Result(ctx context.Context, vote request.Ballot, patience time.Duration) (VoteResult, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	enough := time.NewTimer(patience)
 	defer enough.Stop()
-	for doubts := 0; ; {
+	for {
 		result, err := w.look(ctx, vote)
-		if result.Outcome == VoteIgnored {
-			doubts++
-		}
-		if err != nil || result.Outcome != VoteSent && (result.Outcome != VoteIgnored || doubts > looksInDoubt) {
+		if err != nil || result.Outcome != VoteSent {
 			return result, err
 		}
 		select {
@@ -131,7 +123,7 @@ func (w *Watch) Result(ctx context.Context, vote request.Ballot, patience time.D
 
 func (w *Watch) look(ctx context.Context, vote request.Ballot) (VoteResult, error) {
 	// The history first: what it has of a vote is stored in the request then, and not the reverse.
-	ignored, err := w.ignoredVotes(ctx)
+	ignored, err := w.ignoredVotes(ctx, vote.By)
 	if err != nil {
 		return VoteResult{}, err
 	}
@@ -157,16 +149,17 @@ func (w *Watch) look(ctx context.Context, vote request.Ballot) (VoteResult, erro
 	return result, nil
 }
 
-// ignoredVotes returns what the history says of votes that do not count.
-func (w *Watch) ignoredVotes(ctx context.Context) ([]string, error) {
+// ignoredVotes returns what the history says of votes of the person that do not count.
+func (w *Watch) ignoredVotes(ctx context.Context, by string) ([]string, error) {
 	history, err := w.requests.History(ctx, w.id)
 	if err != nil {
 		return nil, fmt.Errorf("looking what has become of the vote: %w", err)
 	}
 	var texts []string
 	for _, e := range history {
-		if slices.Contains(ignoredEvents, e.What) {
-			texts = append(texts, e.Detail)
+		if slices.Contains(ignoredEvents, e.What) && strings.Contains(e.Detail, by) {
+			_, why, _ := strings.Cut(e.Detail, "does not count: ")
+			texts = append(texts, why)
 		}
 	}
 	return texts, nil

@@ -99,8 +99,11 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 	cast := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	vote := request.Vote{Stage: 1, By: anneID, Yes: true, Cast: cast}
 	outage := problem.New(problem.StorageUnavailable, "no answer")
-	ignored := func(what, why string) func(*app) {
-		return func(a *app) { a.history = append(a.history, request.Event{What: what, Detail: why}) }
+	ignored := func(by, what, why string) func(*app) {
+		return func(a *app) {
+			detail := "a vote in the name of " + by + " does not count: " + why
+			a.history = append(a.history, request.Event{What: what, Detail: detail})
+		}
 	}
 	tests := map[string]struct {
 		after  func(*app) // what the app does after ten seconds
@@ -124,10 +127,12 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 			v.Ballots, v.Why = []request.Ballot{{By: anneID, Cast: cast}}, "the directory could not say"
 			a.request.Reviewing = &v
 		}, want: VoteKept, why: "the directory could not say", within: 10 * time.Second},
-		"a refusal": {after: ignored("vote-refused", "a vote does not count: the account is disabled"),
-			want: VoteIgnored, why: "a vote does not count: the account is disabled", within: 12 * time.Second},
-		"a change meanwhile": {after: ignored("vote-stale", "somebody voted on what has changed since"),
-			want: VoteIgnored, why: "somebody voted on what has changed since", within: 12 * time.Second},
+		"a refusal": {after: ignored(anneID, "vote-refused", "the account is disabled"),
+			want: VoteIgnored, why: "the account is disabled", within: 10 * time.Second},
+		"a change meanwhile": {after: ignored(anneID, "vote-stale", "the request has changed since"),
+			want: VoteIgnored, why: "the request has changed since", within: 10 * time.Second},
+		"a refusal of somebody else's vote": {after: ignored(bertID, "vote-refused", "the account is disabled"),
+			want: VoteSent, within: 30 * time.Second},
 		"somebody else's vote that counts": {after: func(a *app) {
 			v := *a.request.Reviewing
 			v.Votes = []request.Vote{{Stage: 1, By: bertID, Yes: true, Cast: cast}}
@@ -139,7 +144,7 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 			a.request.Reviewing = &v
 		}, want: VoteSent, within: 30 * time.Second},
 		"another refusal beside a vote that counts": {after: func(a *app) {
-			ignored("vote-refused", "a vote does not count: the account is disabled")(a)
+			ignored(bertID, "vote-refused", "the account is disabled")(a)
 			time.AfterFunc(time.Second, func() {
 				v := *a.request.Reviewing
 				v.Votes = []request.Vote{vote}
@@ -152,8 +157,8 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &app{request: inReview(), history: []request.Event{{What: "vote-refused", Detail: "an earlier one"}}}
-				watch, err := NewWatch(t.Context(), a, "a")
+				a := &app{request: inReview(), history: []request.Event{{What: "vote-refused", Detail: "a vote in the name of " + anneID + " does not count: an earlier one"}}}
+				watch, err := NewWatch(t.Context(), a, "a", anneID)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -177,7 +182,7 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 func TestWatchEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{request: inReview()}
-		watch, err := NewWatch(t.Context(), a, "a")
+		watch, err := NewWatch(t.Context(), a, "a", anneID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -152,7 +152,7 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 			return !r.AtRest() && !r.Due.After(j.config.Now()), j.mendReview(ctx, *r)
 		}
 		if voted {
-			return false, j.ignore(ctx, "vote-repeated", "somebody who has voted already voted again")
+			return false, j.ignore(ctx, ballot.By, "vote-repeated", "that person has voted already")
 		}
 	}
 	same := func(b request.Ballot) bool {
@@ -160,13 +160,13 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	}
 	switch {
 	case r.Mark() == "", r.Withdrawal.Open(), !r.Erased.IsZero():
-		return false, j.ignore(ctx, "vote-late", "somebody voted, and the request does not wait for that any more")
+		return false, j.ignore(ctx, ballot.By, "vote-late", "the request does not wait for that any more")
 	case ballot.Seen != r.Mark() || ballot.Stage != v.Stage:
-		return false, j.ignore(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
+		return false, j.ignore(ctx, ballot.By, "vote-stale", changedSince)
 	case slices.ContainsFunc(v.Ballots, same):
 		return true, nil // the message has come again, since it could not be noted when to go on
 	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
-		return false, j.ignore(ctx, "vote-repeated", "somebody whose vote waits already voted again")
+		return false, j.ignore(ctx, ballot.By, "vote-repeated", "another vote of that person waits already")
 	case len(v.Ballots) >= request.MaxBallots:
 		return false, errNoRoom
 	}
@@ -176,16 +176,20 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	return true, nil
 }
 
-// ignore notes a vote that does not count, as far as the history has room for such.
-func (j *job) ignore(ctx context.Context, what, why string) error {
-	if !j.noteIgnored(ctx, what, why) {
+// changedSince is why a vote on another state of the request does not count.
+const changedSince = "the request has changed since; it has to be looked at anew"
+
+// ignore notes a vote that does not count, as far as the history has room for such. It names only
+// the object id: the message may be forged.
+func (j *job) ignore(ctx context.Context, by, what, why string) error {
+	if !j.noteIgnored(ctx, by, what, why) {
 		return nil
 	}
 	return j.save(ctx)
 }
 
 // noteIgnored is like ignore, and leaves saving to the caller.
-func (j *job) noteIgnored(ctx context.Context, what, why string) bool {
+func (j *job) noteIgnored(ctx context.Context, by, what, why string) bool {
 	j.log.InfoContext(ctx, "a vote does not count", "what", what)
 	if j.Request.Reviewing == nil || j.Request.Reviewing.Ignored >= ignoredTold {
 		return false
@@ -193,7 +197,7 @@ func (j *job) noteIgnored(ctx context.Context, what, why string) bool {
 	v := *j.Request.Reviewing
 	v.Ignored++
 	j.Request.Reviewing = &v
-	j.Record(what, why)
+	j.Record(what, fmt.Sprintf("a vote in the name of %s does not count: %s", by, why))
 	return true
 }
 
@@ -204,7 +208,7 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	_, voted := r.Reviewing.VoteOf(ballot.By)
 	if voted || ballot.Seen != r.Mark() || ballot.Stage != r.Reviewing.Stage {
 		j.dropBallot()
-		j.noteIgnored(ctx, "vote-stale", "somebody voted on what has changed since; it has to be looked at anew")
+		j.noteIgnored(ctx, ballot.By, "vote-stale", changedSince)
 		return proceed, nil
 	}
 	row, err := j.readRow(ctx)
@@ -220,7 +224,7 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	}
 	j.dropBallot()
 	if refusal != "" {
-		j.noteIgnored(ctx, "vote-refused", "a vote does not count: "+refusal)
+		j.noteIgnored(ctx, ballot.By, "vote-refused", refusal)
 		return proceed, nil
 	}
 	now := j.config.Now().UTC().Truncate(request.Tick)

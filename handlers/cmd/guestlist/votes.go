@@ -95,7 +95,7 @@ func (v voting) vote(s *session, d *deployment, record request.Request, by opera
 	if err != nil {
 		return err
 	}
-	watch, err := operate.NewWatch(s.ctx, d, record.ID)
+	watch, err := operate.NewWatch(s.ctx, d, record.ID, ballot.By)
 	if err != nil {
 		return err
 	}
