@@ -31,8 +31,8 @@ func (w *Worker) holdings() request.Holdings {
 func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 	r := j.Request
 	switch {
-	case r.GuestID != "" || r.Limits() == nil:
-		return false, nil
+	case r.GuestID != "" || r.Decision == nil || r.Decision.Limits == nil:
+		return false, nil // one that a person has approved may hold the seat that it took before
 	case r.Submission.Email == submission.Address{}:
 		// Erased: nobody invites for it, and the next request for the address inherits the claim.
 		return false, j.giveBack(ctx, request.Claim{}, request.Seat)

@@ -725,3 +725,24 @@ func TestSweepLeavesNewEntriesAlone(t *testing.T) {
 	a.wantState(id, request.Review)
 	a.wantListed(id)
 }
+
+// TestEndOfApprovedRequestFreesItsSeat: it took a seat before a person approved it, waited for
+// another yes since the rows deny its guest now, and nobody has decided in time.
+func TestEndOfApprovedRequestFreesItsSeat(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("DecideWithin", int32(1))
+	r := a.load(id)
+	limits := policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "few"}, MaxGuests: 1}
+	r.Decision.Limits = &limits
+	r.Approval = &request.Approval{By: rita, At: a.now}
+	must(a.store.Save(t.Context(), r, nil))(t)
+	took := must(a.store.TakeSeat(t.Context(), limits, policy.Day(a.now), id))(t)
+	if !took {
+		t.Fatal("there is no seat")
+	}
+	a.settle(26)
+	a.wantState(id, request.Denied)
+	if must(a.store.HoldsSeat(t.Context(), limits.Row, id))(t) {
+		t.Error("the denied request keeps its seat")
+	}
+}
