@@ -131,7 +131,7 @@ type share struct{ day, domain string }
 func (r *run) shareTaken(by *call, day string) {
 	pace := r.config.pace
 	record := r.recorded[by.about]
-	wanted := record.Resend.ByPerson() || by.has.Owed.Person
+	wanted := record.Resend.ByPerson() || by.has.Resend.ByPerson() || by.has.Owed.Person
 	by.shared = record.Approval == nil && !wanted
 	if !by.shared || pace.Daily == 0 || pace.Share == 0 {
 		return

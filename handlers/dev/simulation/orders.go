@@ -37,6 +37,8 @@ type orderBook struct {
 	given map[request.Order]int
 	// obeyed are those that had an effect, and refused those that did not count and rightly so.
 	obeyed, refused map[request.Order]bool
+	// kept are the decisions that became dead letters, by their keys. Those are deleted in the end.
+	kept map[string]bool
 	// ignored counts the saves by orders that did not count.
 	ignored map[submission.ID]int
 	// ordersLeft is for how many requests that fail somebody gives an order.
@@ -44,7 +46,7 @@ type orderBook struct {
 }
 
 func newOrderBook() orderBook {
-	return orderBook{given: map[request.Order]int{}, obeyed: map[request.Order]bool{}, refused: map[request.Order]bool{}, ignored: map[submission.ID]int{}}
+	return orderBook{given: map[request.Order]int{}, obeyed: map[request.Order]bool{}, refused: map[request.Order]bool{}, ignored: map[submission.ID]int{}, kept: map[string]bool{}}
 }
 
 func shapeOrders(_ *rand.Rand, p *profile) { p.acts = min(p.acts, 1) }
@@ -366,14 +368,16 @@ func (r *run) onQueue(order request.Order, m *message) bool {
 	return slices.ContainsFunc(r.messages, func(o *message) bool { return o != m && sameDecision(o.decision, order) })
 }
 
-// isKept reports whether the order is a dead letter.
-func (r *run) isKept(order request.Order) bool {
-	kept, err := r.memory.AllDeadLetters(r.context)
-	return err == nil && slices.ContainsFunc(kept, func(letter request.DeadLetter) bool {
-		message, err := request.DecodeDecision(letter.Body)
-		return err == nil && sameDecision(message, order)
-	})
+// noteKept remembers a dead letter that is a decision.
+func (r *run) noteKept(letter request.DeadLetter) {
+	message, err := request.DecodeDecision(letter.Body)
+	if err == nil {
+		r.kept[decisionKey(message)] = true
+	}
 }
+
+// isKept reports whether the order became a dead letter.
+func (r *run) isKept(order request.Order) bool { return r.kept[decisionKey(order)] }
 
 // judgeOrders checks, once all is at rest, that no order of an operator is forgotten. One that was
 // looked at while its author was no operator does not count, and one about what can't be read

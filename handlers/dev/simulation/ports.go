@@ -373,7 +373,13 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 }
 
 func (s store) KeepDeadLetter(_ context.Context, letter request.DeadLetter) error {
-	return s.do("KeepDeadLetter", func() error { return s.memory.KeepDeadLetter(s.context, letter) })
+	return s.do("KeepDeadLetter", func() error {
+		err := s.memory.KeepDeadLetter(s.context, letter)
+		if err == nil {
+			s.noteKept(letter)
+		}
+		return err
+	})
 }
 
 func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error) {
