@@ -147,7 +147,7 @@ func eventfulDay(t *testing.T) *handlerLines {
 		"GUESTLIST_FORM_KEYS="+formKey, "GUESTLIST_PUBLIC_ORIGINS=https://join.fabrikam.example",
 		"GUESTLIST_MAIL=acs", "GUESTLIST_MAIL_URL="+closedMailService(t), "GUESTLIST_MAIL_SENDER="+mailSender, "GUESTLIST_PROOF=none",
 		"GUESTLIST_REVIEW_ORIGIN=https://reviews.fabrikam.example", "GUESTLIST_SIGN_IN_TENANT="+someID, "GUESTLIST_SIGN_IN_CLIENT_ID="+someID,
-		"AZURE_CLIENT_ID="+someID)
+		"GUESTLIST_OPERATORS="+operators, "AZURE_CLIENT_ID="+someID)
 
 	// Dead letters: a message that is not ours, and one of ours that failed too often, which is
 	// tried again and denied.
@@ -173,6 +173,8 @@ func eventfulDay(t *testing.T) *handlerLines {
 	eventually(t, "the first request is done", func() bool {
 		return slices.ContainsFunc(lines.with("request "), func(line map[string]any) bool { return line["state"] == "done" })
 	})
+	try(giveOrders(t, tenant, store, storage, submission.ID(filepath.Base(first.Path))))
+	eventually(t, "an order is carried out", func() bool { return len(lines.with(workflow.LogOrderObeyed)) > 0 })
 	// The first request is withdrawn after its mail was sent.
 	withdrawal, err := submission.Message{ID: submission.ID(filepath.Base(first.Path)), Kind: submission.Withdraw}.Encode()
 	try(err)
@@ -222,6 +224,43 @@ func eventfulDay(t *testing.T) *handlerLines {
 
 // someID is an id of a tenant or an app that nobody is asked about.
 const someID = "11111111-0000-4000-8000-000000000001"
+
+// operators is the id of the group of operators.
+const operators = "22222222-0000-4000-8000-000000000002"
+
+// giveOrders lets an operator want the mail of a request again, and an order come that is about
+// another state of it.
+func giveOrders(t *testing.T, tenant *graphsim.Server, store *tables.Store, storage string, id submission.ID) error {
+	operator, err := tenant.AddUser(graphsim.User{Mail: "otto@fabrikam.example"})
+	if err != nil {
+		return err
+	}
+	err = tenant.SetGroup(graphsim.Group{ID: operators})
+	if err != nil {
+		return err
+	}
+	err = tenant.AddToGroup(operators, operator.ID)
+	if err != nil {
+		return err
+	}
+	r, err := store.Load(t.Context(), id)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []request.OrderKind{request.ResendOrder, request.RetryOrder} {
+		order, err := request.Order{
+			Kind: kind, ID: id, Seen: r.OrderMark(), By: operator.ID, Name: "Otto", Given: time.Now(),
+		}.Encode()
+		if err != nil {
+			return err
+		}
+		err = enqueue(t, storage, request.DecisionsQueue, order)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 const mailSender = "guests@fabrikam.example"
 
@@ -433,8 +472,9 @@ func TestQueriesCompile(t *testing.T) {
 	}
 }
 
-// unwatched are the stable log lines that need no action.
-var unwatched = []string{workflow.LogBreakerClosed}
+// unwatched are the stable log lines that need no action: a person has acted, or has been told on
+// the page why nothing came of it.
+var unwatched = []string{workflow.LogBreakerClosed, workflow.LogOrderObeyed, workflow.LogOrderIgnored}
 
 func TestEveryLineThatNeedsActionRaisesAnAlert(t *testing.T) {
 	watched := map[string]bool{}
