@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +81,7 @@ func TestVoteIsOnRequestAsItWasSeen(t *testing.T) {
 
 // app is a request that the app changes while a vote is awaited.
 type app struct {
+	mutex   sync.Mutex // guards the rest
 	request request.Request
 	history []request.Event
 	err     error
@@ -87,11 +89,15 @@ type app struct {
 }
 
 func (a *app) Load(context.Context, submission.ID) (request.Request, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	a.looks++
 	return a.request, a.err
 }
 
 func (a *app) History(context.Context, submission.ID) ([]request.Event, error) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	return a.history, a.err
 }
 
@@ -146,6 +152,8 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 		"another refusal beside a vote that counts": {after: func(a *app) {
 			ignored(bertID, "vote-refused", "the account is disabled")(a)
 			time.AfterFunc(time.Second, func() {
+				a.mutex.Lock()
+				defer a.mutex.Unlock()
 				v := *a.request.Reviewing
 				v.Votes = []request.Vote{vote}
 				a.request.Reviewing = &v
@@ -162,7 +170,11 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				time.AfterFunc(10*time.Second-time.Millisecond, func() { test.after(a) })
+				time.AfterFunc(10*time.Second-time.Millisecond, func() {
+					a.mutex.Lock()
+					defer a.mutex.Unlock()
+					test.after(a)
+				})
 				begun := time.Now()
 				got, err := watch.Result(t.Context(), request.Ballot{By: anneID, Cast: cast}, 30*time.Second)
 				if !errors.Is(err, test.err) || err == nil && (got.Outcome != test.want || got.Why != test.why) {
