@@ -25,23 +25,16 @@ type Words struct{ Reason, Note string }
 // InvalidInput, with a text for the person: the request waits for nobody, or the words are too long
 // or are missing: a no needs some.
 func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time) (request.CastBallot, error) {
-	refuse := func(format string, args ...any) (request.CastBallot, error) {
-		text := fmt.Sprintf(format, args...)
-		return request.CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
+	err := r.MayChange("be voted on", request.Review)
+	if err != nil {
+		return request.CastBallot{}, err
 	}
-	switch {
-	case !r.Erased.IsZero():
-		return refuse("the personal data of request %s is erased, so nothing more can be done with it", r.ID)
-	case r.Withdrawal.Open():
-		return refuse("request %s is withdrawn, and is about to be erased", r.ID)
-	case r.State != request.Review:
-		return refuse("request %s is %s; only one in state review can be voted on", r.ID, r.State)
-	case r.Mark() == "":
-		return refuse("request %s was left to a person just now; try again in a minute or two", r.ID)
+	if r.Mark() == "" {
+		return request.CastBallot{}, problem.Refuse("request %s was left to a person just now; try again in a minute or two", r.ID)
 	}
 	waits := slices.ContainsFunc(r.Reviewing.Ballots, func(b request.Ballot) bool { return strings.EqualFold(b.By, by.ID) })
 	if waits {
-		return refuse("a vote of yours on request %s waits already, until the directory can say who you are", r.ID)
+		return request.CastBallot{}, problem.Refuse("a vote of yours on request %s waits already, until the directory can say who you are", r.ID)
 	}
 	ballot := request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by.ID, Name: by.Name, Yes: yes, Note: words.Note, Cast: now,
@@ -80,9 +73,6 @@ type VotedRequests interface {
 // lookEvery is how often it is looked whether a vote was applied. A call costs next to nothing, and
 // the app takes some seconds.
 const lookEvery = time.Second
-
-// ignoredEvents are the events of votes that do not count.
-var ignoredEvents = []string{"vote-refused", "vote-stale", "vote-late", "vote-repeated"}
 
 // A Watch tells what becomes of a vote that is about to be sent.
 type Watch struct {
@@ -157,8 +147,8 @@ func (w *Watch) ignoredVotes(ctx context.Context, by string) ([]string, error) {
 	}
 	var texts []string
 	for _, e := range history {
-		if slices.Contains(ignoredEvents, e.What) && strings.Contains(e.Detail, by) {
-			_, why, _ := strings.Cut(e.Detail, "does not count: ")
+		why, is := request.WhyIgnored(e.Detail, by)
+		if is {
 			texts = append(texts, why)
 		}
 	}

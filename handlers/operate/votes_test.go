@@ -107,8 +107,7 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 	outage := problem.New(problem.StorageUnavailable, "no answer")
 	ignored := func(by, what, why string) func(*app) {
 		return func(a *app) {
-			detail := "a vote in the name of " + by + " does not count: " + why
-			a.history = append(a.history, request.Event{What: what, Detail: detail})
+			a.history = append(a.history, request.Event{What: what, Detail: request.IgnoredVote(by, why)})
 		}
 	}
 	tests := map[string]struct {
@@ -165,7 +164,7 @@ func TestWatchTellsWhatBecameOfVote(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &app{request: inReview(), history: []request.Event{{What: "vote-refused", Detail: "a vote in the name of " + anneID + " does not count: an earlier one"}}}
+				a := &app{request: inReview(), history: []request.Event{{What: "vote-refused", Detail: request.IgnoredVote(anneID, "an earlier one")}}}
 				watch, err := NewWatch(t.Context(), a, "a", anneID)
 				if err != nil {
 					t.Fatal(err)

@@ -157,6 +157,13 @@ func New(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: formatted}
 }
 
+// Refuse returns an InvalidInput with one formatted text, for the person and for the log. It must
+// not repeat what the person has typed.
+func Refuse(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	return &Error{Code: InvalidInput, Public: text, Detail: text}
+}
+
 // CodeOf returns the code of the first *Error in err's chain, Internal for any other error, and
 // "" for nil.
 func CodeOf(err error) Code {

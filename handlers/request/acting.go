@@ -15,11 +15,11 @@ import (
 func (r Request) MayChange(outcome string, from ...State) error {
 	switch {
 	case !r.Erased.IsZero():
-		return refuse("the personal data of request %s is erased, so nothing more can be done with it", r.ID)
+		return problem.Refuse("the personal data of request %s is erased, so nothing more can be done with it", r.ID)
 	case r.Withdrawal.Open():
-		return refuse("request %s is withdrawn, and is about to be erased", r.ID)
+		return problem.Refuse("request %s is withdrawn, and is about to be erased", r.ID)
 	case !slices.Contains(from, r.State):
-		return refuse("request %s is %s; only one in state %s can %s", r.ID, r.State, list(from), outcome)
+		return problem.Refuse("request %s is %s; only one in state %s can %s", r.ID, r.State, list(from), outcome)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (c *Change) WishMail(by string) error {
 	}
 	why := r.NoMail()
 	if why != "" {
-		return refuse("request %s: %s", r.ID, why)
+		return problem.Refuse("request %s: %s", r.ID, why)
 	}
 	if r.Resend.Open() {
 		return nil
@@ -115,11 +115,6 @@ func (c *Change) SaveDue(ctx context.Context, store Store) error {
 		return fmt.Errorf("making the request due now (it is changed, and goes on within %v): %w", ChangeTimeout, err)
 	}
 	return nil
-}
-
-func refuse(format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
 }
 
 // list returns the states as "a, b or c".

@@ -1,9 +1,7 @@
 package request
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -26,10 +24,6 @@ const (
 // ballotVersion is the version of the JSON form of a ballot on the queue.
 const ballotVersion = 1
 
-// maxReturns is the most that a message can have come back: one return in a second, for as long as
-// a queue keeps a message.
-const maxReturns = 1_000_000
-
 // maxVoter is the longest name of a person who votes, in characters.
 const maxVoter = 256
 
@@ -41,6 +35,18 @@ type CastBallot struct {
 	Ballot
 	// Returns is how often the message was put back on the queue because it could not be applied.
 	Returns int
+}
+
+// IgnoredVote returns what the history says of a vote in the name of the person that does not
+// count, and why.
+func IgnoredVote(by, why string) string {
+	return "a vote in the name of " + by + " does not count: " + why
+}
+
+// WhyIgnored returns why a vote in the name of the person does not count, if the text of the
+// history is about one.
+func WhyIgnored(text, by string) (why string, is bool) {
+	return strings.CutPrefix(text, IgnoredVote(by, ""))
 }
 
 // wireBallot is the JSON form of a CastBallot. It has no terms, groups or authority: those are not
@@ -86,18 +92,14 @@ func DecodeBallot(data []byte) (CastBallot, error) {
 		return CastBallot{}, problem.New(problem.MalformedMessage, "the ballot %s", what)
 	}
 	var wire wireBallot
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&wire)
-	if err != nil {
-		return fail("is not JSON of the known form")
-	}
-	_, err = decoder.Token()
-	if err != io.EOF {
-		return fail("is followed by something")
-	}
-	if wire.Version != ballotVersion {
+	fault := readWire(data, &wire)
+	switch {
+	case fault != "":
+		return fail(fault)
+	case wire.Version != ballotVersion:
 		return fail("is of a version that this program does not read")
+	case wire.Returns < 0 || wire.Returns > submission.MaxReturns:
+		return fail("can't have come back so often")
 	}
 	id, err := submission.ParseID(wire.ID)
 	if err != nil {
@@ -107,9 +109,6 @@ func DecodeBallot(data []byte) (CastBallot, error) {
 	seen, marked := strings.CutPrefix(wire.Seen, seenPrefix)
 	if err != nil || cast <= 0 || !marked {
 		return fail("does not say when it was cast, or on what")
-	}
-	if wire.Returns < 0 || wire.Returns > maxReturns {
-		return fail("can't have come back so often")
 	}
 	ballot, err := CastBallot{id, Ballot{
 		Seen: seen, Stage: wire.Stage, By: wire.By, Name: wire.Name, Yes: wire.Yes, Reason: wire.Reason, Note: wire.Note,

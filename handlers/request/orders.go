@@ -49,6 +49,22 @@ func DecodeDecision(data []byte) (DecisionMessage, error) {
 	return DecodeBallot(data)
 }
 
+// readWire reads a message of the queue into wire. fault completes a sentence about the message,
+// and quotes nothing of it; it is "" for none.
+func readWire(data []byte, wire any) (fault string) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(wire)
+	if err != nil {
+		return "is not JSON of the known form"
+	}
+	_, err = decoder.Token()
+	if err != io.EOF {
+		return "is followed by something"
+	}
+	return ""
+}
+
 // About implements [DecisionMessage].
 func (b CastBallot) About() submission.ID { return b.ID }
 
@@ -143,25 +159,18 @@ func DecodeOrder(data []byte) (Order, error) {
 		return Order{}, problem.New(problem.MalformedMessage, "the order %s", what)
 	}
 	var wire wireOrder
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&wire)
-	if err != nil {
-		return fail("is not JSON of the known form")
-	}
-	_, err = decoder.Token()
-	if err != io.EOF {
-		return fail("is followed by something")
-	}
-	if wire.Version != orderVersion {
+	fault := readWire(data, &wire)
+	switch {
+	case fault != "":
+		return fail(fault)
+	case wire.Version != orderVersion:
 		return fail("is of a version that this program does not read")
+	case wire.Returns < 0 || wire.Returns > submission.MaxReturns:
+		return fail("can't have come back so often")
 	}
 	given, err := strconv.ParseInt(wire.Given, 10, 64)
 	if err != nil || given <= 0 {
 		return fail("does not say when it was given")
-	}
-	if wire.Returns < 0 || wire.Returns > maxReturns {
-		return fail("can't have come back so often")
 	}
 	order, err := Order{
 		Kind: wire.Kind, ID: submission.ID(wire.ID), Seen: wire.Seen, By: wire.By, Name: wire.Name,
@@ -288,7 +297,7 @@ func (c *Change) Obey(order Order) error {
 		err = problem.New(problem.Internal, "an order to %s is about no request", order.Kind)
 	}
 	if err == nil && len(c.Events) == events {
-		err = refuse("request %s: the mail is on its way already", order.ID)
+		err = problem.Refuse("request %s: the mail is on its way already", order.ID)
 	}
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -15,14 +14,11 @@ const MaxWords = 500
 // error is InvalidInput, with a text for the person.
 func CheckWords(what, words string, required bool) (string, error) {
 	words = strings.Join(strings.Fields(words), " ")
-	var text string
 	switch {
 	case words == "" && required:
-		text = fmt.Sprintf("a %s is needed", what)
+		return "", problem.Refuse("a %s is needed", what)
 	case utf8.RuneCountInString(words) > MaxWords || !utf8.ValidString(words):
-		text = fmt.Sprintf("the %s must be text of at most %d characters", what, MaxWords)
-	default:
-		return words, nil
+		return "", problem.Refuse("the %s must be text of at most %d characters", what, MaxWords)
 	}
-	return "", &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
+	return words, nil
 }

@@ -39,11 +39,11 @@ func (v *Reviewer) CancelAll(
 	}
 	for _, state := range from {
 		if !slices.Contains(Cancellable(), state) {
-			return nil, nil, refuse("no request in state %s can be cancelled", state)
+			return nil, nil, problem.Refuse("no request in state %s can be cancelled", state)
 		}
 	}
 	if len(from) == 0 {
-		return nil, nil, refuse("a state is needed")
+		return nil, nil, problem.Refuse("a state is needed")
 	}
 	outages := 0
 	for _, id := range ids {

@@ -144,7 +144,7 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 			return request.Request{}, fmt.Errorf("forgetting the mails: %w", err)
 		}
 		if forgotten == 0 {
-			return request.Request{}, refuse("request %s is erased already", id)
+			return request.Request{}, problem.Refuse("request %s is erased already", id)
 		}
 		c := &request.Change{Request: r, Now: v.config.Now}
 		c.Record("mails-forgotten", "by "+v.config.By+": nothing is kept any more of the mails that the address had")
@@ -241,7 +241,7 @@ var waiting = []request.State{
 // guest.
 func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
 	if r.GuestID != "" {
-		return refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
+		return problem.Refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
 	}
 	return v.giveBack(ctx, r)
 }
@@ -261,9 +261,9 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 		part = request.Seat
 	case created:
 	case claim.State == request.ClaimSent:
-		return refuse("the invitation of request %s was just sent; ending it would not undo that", r.ID)
+		return problem.Refuse("the invitation of request %s was just sent; ending it would not undo that", r.ID)
 	case claim.UnderWay(v.config.Now(), underWay):
-		return refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
+		return problem.Refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
 	case !claim.IntentAt.IsZero():
 		// Nobody knows what came of an invitation that was begun long ago. The worker asks the
 		// directory, and gives seat and claim back if there is no guest. The entry counts once the
@@ -276,9 +276,4 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 	}
 	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats}
 	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
-}
-
-func refuse(format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	return &problem.Error{Code: problem.InvalidInput, Public: text, Detail: text}
 }

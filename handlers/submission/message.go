@@ -47,9 +47,9 @@ type Message struct {
 	Returned time.Time
 }
 
-// maxReturns is the most that Returns can be: one return in a second, for as long as the queue
-// could keep a message.
-const maxReturns = 1_000_000
+// MaxReturns is the most that a message can have come back: one return in a second, for as long as
+// the queue could keep it.
+const MaxReturns = 1_000_000
 
 // Kind is what a message asks for. The public functions can only put one of these on the queue.
 // The worker decides whether to do it.
@@ -155,7 +155,7 @@ func DecodeMessage(data []byte) (Message, error) {
 	if err != nil || returnedErr != nil {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s has a note that is not a time", id)
 	}
-	if wire.Returns < 0 || wire.Returns > maxReturns || (wire.Returns > 0) != !returned.IsZero() {
+	if wire.Returns < 0 || wire.Returns > MaxReturns || (wire.Returns > 0) != !returned.IsZero() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s counts its returns wrongly", id)
 	}
 	message := Message{ID: id, Kind: wire.Kind, Code: wire.Code, Due: due, Returns: wire.Returns, Returned: returned}

@@ -225,7 +225,7 @@ func (w *Worker) putBackForDays(ctx context.Context, messageID string, message s
 func (w *Worker) putBack(ctx context.Context, message submission.Message) error {
 	returns := message.Returns
 	delay := w.config.Jitter(troubled.after(returns, 0))
-	message.Returns++
+	message.Returns = onceMore(returns)
 	if message.Returned.IsZero() {
 		message.Returned = w.config.Now()
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"guestlist/handlers/submission"
 )
 
 // rememberedReturns is how many messages a Worker remembers that it has put back; twice as many at
@@ -45,6 +47,10 @@ func (p *putBacks) note(key messageKey, returns int) {
 	p.latest[key] = max(returns, p.before[key], p.latest[key])
 }
 
+// onceMore returns how often a message has come back when it comes once more. One that says that it has
+// as often as it can is forged, and goes on saying so.
+func onceMore(returns int) int { return min(returns+1, submission.MaxReturns) }
+
 // putAgain puts a message on the queue again that has come back returns times. body is the message
 // as one that has come back once more, and plain as one that never has. A copy of one that this
 // Worker has put back already is dropped.
@@ -55,7 +61,7 @@ func (w *Worker) putAgain(ctx context.Context, queue string, plain, body []byte,
 	}
 	err := w.config.Queues.Put(ctx, queue, body, delay)
 	if err == nil {
-		w.putBacks.note(key, returns+1)
+		w.putBacks.note(key, onceMore(returns))
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message 
 	if err != nil {
 		return err
 	}
-	body, err := message.WithReturns(returns + 1).Encode()
+	body, err := message.WithReturns(onceMore(returns)).Encode()
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (j *job) noteIgnored(ctx context.Context, by, what, why string) bool {
 	v := *j.Request.Reviewing
 	v.Ignored++
 	j.Request.Reviewing = &v
-	j.Record(what, fmt.Sprintf("a vote in the name of %s does not count: %s", by, why))
+	j.Record(what, request.IgnoredVote(by, why))
 	return true
 }
 

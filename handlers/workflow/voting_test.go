@@ -746,3 +746,16 @@ func TestEndOfApprovedRequestFreesItsSeat(t *testing.T) {
 		t.Error("the denied request keeps its seat")
 	}
 }
+
+// TestForgedReturnsLoseNoVote: whoever may send to the queue says that a vote has come back as often
+// as one can.
+func TestForgedReturnsLoseNoVote(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting()
+	forged := must(a.ballot(id, rita, true).WithReturns(submission.MaxReturns).Encode())(t)
+	ok(t, a.worker.GiveUpDecision(t.Context(), "m", forged))
+	ok(t, a.worker.GiveUpDecision(t.Context(), "m", a.put[0].body))
+	ok(t, a.worker.Apply(t.Context(), "m", must(request.DecodeDecision(a.put[1].body))(t)))
+	a.settle(1)
+	a.wantState(id, request.Done)
+}
