@@ -587,3 +587,23 @@ func TestWithdrawalOfGuestWhoWasRestored(t *testing.T) {
 	w.wantErased(id)
 	w.wantLine(workflow.LogRemains, 0)
 }
+
+// TestWithdrawalThatCameTwiceIsKept: a withdrawal comes before its sign-up, and its message twice at
+// a time. One call can't write the due entry of the mark on which the other counts.
+func TestWithdrawalThatCameTwiceIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	late := w.queue
+	w.queue = nil
+	withdrawal := submission.Message{ID: id, Kind: submission.Withdraw}
+	w.on("Wait", before, 1, func() error {
+		ok(t, w.worker.Advance(t.Context(), withdrawal))
+		return unavailable
+	})
+	wantCode(t, "the first call", w.worker.Advance(t.Context(), withdrawal), problem.StorageUnavailable)
+	w.interrupt = nil
+	w.queue = late
+	w.settleMinutes(5)
+	w.wantState(id, request.Cancelled)
+}
