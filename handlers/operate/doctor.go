@@ -358,7 +358,7 @@ func CheckQueue(q Queue, now time.Time) Check {
 }
 
 // CheckOperators says who gives orders on the review pages. group is the object id of the group in
-// the app's report; none says that there is no group.
+// the app's report, and none is set if the app has no such group.
 func CheckOperators(group string, none bool) Check {
 	const part = "orders"
 	if none {

@@ -68,8 +68,8 @@ type People interface {
 	// Principals returns what the ids stand for, by id in lower case: users and groups. Ids that
 	// stand for neither have no entry.
 	Principals(ctx context.Context, ids []string) (map[string]Principal, error)
-	// GroupNames returns the display names of those of the ids that are groups, by id in lower case,
-	// as the owners of the groups wrote them. It reads nothing about users.
+	// GroupNames returns the display names of those of the ids that are groups, by id in lower
+	// case, as the owners of the groups wrote them. It reads nothing about users.
 	GroupNames(ctx context.Context, ids []string) (map[string]string, error)
 	// Addressees returns who can be written to for the ids of users and groups: users who may sign
 	// in, and of a group all such users in it, directly or by other groups, if it has at most most

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// namingPages is how many pages of policy rows one run reads at most to see whom they name. The
-	// next goes on from there.
+	// namingPages is how many pages of policy rows one run looks through at most for object ids. The
+	// next run goes on from there.
 	namingPages = 20
 	// namingTime is how long a run of naming may take. Nothing waits for it, and nothing else of
 	// upkeep comes after it.

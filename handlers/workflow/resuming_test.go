@@ -167,8 +167,8 @@ func TestRequestsToResume(t *testing.T) {
 	}
 }
 
-// TestOlderRequestsOfLimitedRowKeepTheirTurns: of a row with a limit for the day one is resumed at a
-// time, and nobody younger takes the turns of the others meanwhile.
+// TestOlderRequestsOfLimitedRowKeepTheirTurns: of a row with a limit for the day one is resumed at
+// a time, and nobody younger takes the turns of the others meanwhile.
 func TestOlderRequestsOfLimitedRowKeepTheirTurns(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	limits := policy.Limits{Row: policy.RowKey{Partition: "contoso.com", Name: "trusted"}, MaxPerDay: 5}

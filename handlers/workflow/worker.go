@@ -251,7 +251,8 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		if err != nil || message.Due.IsZero() {
 			return nil, err
 		}
-		// The due entry may say an earlier time than the record, and would bring it again and again.
+		// The due entry may say an earlier time than the record, and would bring it again and
+		// again.
 		err = w.config.Store.Postpone(ctx, r.ID, r.Due)
 		if err != nil {
 			return nil, fmt.Errorf("postponing request %s, which came early: %w", r.ID, err)

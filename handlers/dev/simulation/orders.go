@@ -283,7 +283,7 @@ func (r *run) savedOrder(by *call, before, after request.Request) {
 	r.ignored[after.ID]++
 	after.Orders.Ignored, after.Version, after.Events, after.Changed = before.Orders.Ignored, before.Version, before.Events, before.Changed
 	if was, is := before.Reviewing, after.Reviewing; was != nil && is != nil {
-		// Every save of a worker puts the notices and the index right, after a person's change, too.
+		// Every save of a worker puts the notices and the index right, also after a person's change.
 		mended := *is
 		mended.Put, mended.NextNotice, mended.Listed, mended.ListAgain = was.Put, was.NextNotice, was.Listed, was.ListAgain
 		after.Reviewing = &mended

@@ -53,7 +53,8 @@ type voteBook struct {
 	silentFrom, silentUntil time.Time // when the directory says nothing about people
 	// cast are the ballots for each request, with the numbers of the happenings at which they were.
 	cast map[submission.ID][]castBallot
-	// unlisted is when the sweep last took a request out of the index, as the number of a happening.
+	// unlisted is when the sweep last took a request out of the index, as the number of a
+	// happening.
 	unlisted map[submission.ID]int
 	// settled are the votes that a call has dealt with: what is left are copies.
 	settled map[string]bool
@@ -270,8 +271,8 @@ func decisionKey(content request.DecisionMessage) string {
 	return fmt.Sprintf("%+v", content.WithReturns(0))
 }
 
-// sameDecision reports whether two messages are the same vote or order, however often each has come
-// back. One that is nil is no other.
+// sameDecision reports whether both are messages, and the same vote or order, however often each
+// has come back.
 func sameDecision(a, b request.DecisionMessage) bool {
 	return a != nil && b != nil && a.WithReturns(0) == b.WithReturns(0)
 }

@@ -16,8 +16,9 @@
 //
 // The pages read, and decide nothing: a vote, and an order of an operator, is a message that says
 // who has said what about which request. The worker asks again who the person is and on what terms
-// a guest would be invited, so a form has no field for either. Who may not see a request gets the same answer as for one that does
-// not exist. Every route stands in one table, with who may call it.
+// a guest would be invited, so a form has no field for either. Who may not see a request gets the
+// same answer as for one that does not exist. Every route stands in one table, with who may call
+// it.
 //
 // No address of a partner stands in the address of a page: what is searched for comes in the body
 // of a form. Lists mask addresses, and lead to requests only for people who may open them.

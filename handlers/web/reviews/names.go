@@ -36,9 +36,8 @@ type naming struct {
 	known map[string]request.GroupName
 }
 
-// names returns the names of those of the ids that are groups. It costs one call at most. Without
-// names the ids say the same, so that they can't be read is no failure of the page. Guests of the
-// tenant are shown none.
+// names returns the names of those of the ids that are groups. It costs one call at most. If they
+// can't be read, the page shows the ids alone, and so it does for guests of the tenant.
 func (p *pages) names(x *site.Exchange, who person, lists ...[]string) naming {
 	n := naming{x, p.Now(), map[string]request.GroupName{}}
 	ids := slices.Concat(lists...)

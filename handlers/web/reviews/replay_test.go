@@ -213,8 +213,8 @@ func TestReplayNeedsAllRows(t *testing.T) {
 	}
 }
 
-// TestReplayCostsTwoReads counts what the page asks the store for. What FindBefore costs is measured
-// where it is implemented.
+// TestReplayCostsTwoReads counts what the page asks the store for. What FindBefore costs is
+// measured where it is implemented.
 func TestReplayCostsTwoReads(t *testing.T) {
 	w := newWorld(t)
 	for n := range 30 {

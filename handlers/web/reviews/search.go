@@ -152,8 +152,8 @@ func (p *pages) addFound(x *site.Exchange, who person, content *searchContent, i
 	return nil
 }
 
-// find returns a part of the requests that are wanted, before the place, at most limit. It begins with the newest
-// if the place is none, or lies in the future.
+// find returns a part of the requests that are wanted, before the place, at most limit. It begins
+// with the newest if the place is none, or lies in the future.
 func (p *pages) find(ctx context.Context, wanted request.Wanted, until string, limit int) (request.Finding, error) {
 	before, err := submission.ParseID(until)
 	if err != nil || before.Issued().After(p.Now()) {

@@ -35,7 +35,7 @@ func namedGroups() []graphsim.Group {
 	}
 }
 
-// host is the user whom a sample row names as the sponsor.
+// host is the sponsor in a sample row.
 func host() graphsim.User {
 	return graphsim.User{
 		ID: hostPerson, DisplayName: "Hanna Host", UserPrincipalName: "hanna@standin.example", UserType: "Member",
