@@ -29,7 +29,7 @@ type Failures struct {
 	Count     int       `json:"count,omitempty"`     // of all attempts that failed
 	Throttled int       `json:"throttled,omitempty"` // of those that the directory put off
 	Since     time.Time `json:"since,omitzero"`      // when the first of them failed
-	Accepted  int       `json:"accepted,omitempty"`  // [Gate.Accepted] at that time
+	Accepted  int       `json:"accepted,omitempty"`  // [Gate.Accepted] when it was first known
 	Unlucky   int       `json:"unlucky,omitempty"`   // since OthersAccepted guests were accepted
 	// Looks counts the questions about a known guest that failed since one was answered. They do
 	// not count as attempts.
@@ -38,10 +38,14 @@ type Failures struct {
 	Last string `json:"last,omitempty"`
 }
 
-// Add returns the failures with one more. accepted is the present [Gate.Accepted].
+// Add returns the failures with one more. accepted is the present [Gate.Accepted], 0 if it is not
+// known.
 func (f Failures) Add(now time.Time, accepted int, throttled bool, last string) Failures {
 	if f.Count == 0 {
-		f.Since, f.Accepted = now.UTC(), accepted
+		f.Since = now.UTC()
+	}
+	if f.Accepted == 0 {
+		f.Accepted = accepted
 	}
 	f.Count++
 	if throttled {

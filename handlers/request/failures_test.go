@@ -50,6 +50,21 @@ func TestHopeless(t *testing.T) {
 	}
 }
 
+// TestFailuresKnowOthersOnlyOnceTheyCanBeAsked: how many were accepted before says nothing.
+func TestFailuresKnowOthersOnlyOnceTheyCanBeAsked(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	var f Failures
+	for _, accepted := range []int{0, 700, 0, 700, 702, 0} {
+		f = f.Add(noon, accepted, false, "status 500")
+	}
+	if f.Count != 6 || f.Unlucky != 0 {
+		t.Errorf("%+v", f)
+	}
+	if f = f.Add(noon, 703, false, "status 500"); f.Unlucky != 1 {
+		t.Errorf("others are accepted: %+v", f)
+	}
+}
+
 func TestNobodyIsHopelessRightAfterOutage(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	var f Failures

@@ -53,8 +53,12 @@ const (
 	mailLooks = 2 * time.Hour
 )
 
-// mailRefused is the event of a mail that the service refuses for good.
-const mailRefused = "mail-refused"
+const (
+	// mailRefused is the event of a mail that the service refuses for good.
+	mailRefused = "mail-refused"
+	// mailFound is that of a mail whose answer was lost, and that was handed over.
+	mailFound = "mail-found"
+)
 
 // mailing schedules a mail that the service did not take for a passing reason.
 var mailing = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
@@ -202,7 +206,7 @@ func (j *job) settleMail(ctx context.Context, kind request.MailKind) (mailOutcom
 	if err != nil {
 		return mailOutcome{}, err
 	}
-	return mailOutcome{sent: true, what: "mail-found", why: "a mail whose answer was lost: " + j.tellMail(kind)}, nil
+	return mailOutcome{sent: true, what: mailFound, why: "a mail whose answer was lost: " + j.tellMail(kind)}, nil
 }
 
 // beforeRepeat returns why a mail that the service says it has not taken is not handed over again

@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,30 @@ func TestDirectoryMailsGuestOnceMailsAreOff(t *testing.T) {
 			w.wantNothingDue()
 		})
 	}
+}
+
+// TestWishIsNotAnsweredWithEarlierMail: the answer to the app's mail was lost, the app's own mails
+// were switched off for a while, and then a person asks for the mail.
+func TestWishIsNotAnsweredWithEarlierMail(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+	w.row("contoso.com", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.AnswerLost, Call: "send"})
+	id := w.signUp("ana@contoso.com")
+	w.wantMails("ana@contoso.com", 1)
+	mails := w.config.Mails
+	w.config.Mails = nil
+	w.worker = w.newWorker()
+	w.settle(1)
+	w.config.Mails = mails
+	w.worker = w.newWorker()
+	w.settle(1)
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(1)
+	w.wantMails("ana@contoso.com", 2)
+	if whats := w.whats(id); !slices.Contains(whats, "mail-found") || w.last(id) != "mail-sent" {
+		t.Errorf("%v", whats)
+	}
+	w.wantNothingDue()
 }
 
 // TestGuestWhoCannotBeLookedUpIsNotInvitedAnew takes the right to read users away. The guest may be

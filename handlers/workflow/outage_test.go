@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -197,6 +198,34 @@ func TestWhatIsTriedWhileNothingCanWaitCounts(t *testing.T) {
 	}
 	if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 80 { // four at each delivery of half an hour
 		t.Errorf("%d attempts to add the guest", n)
+	}
+}
+
+// TestFailuresCountWithoutGate takes the table away that has the gate, and no other: what the
+// directory refuses must not be tried at every delivery.
+func TestFailuresCountWithoutGate(t *testing.T) {
+	tests := map[string]graphsim.Fault{
+		"no answer": {Status: 500},
+		"throttled": {Status: 429, Headers: map[string]string{"Retry-After": "10"}},
+	}
+	for name, fault := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "Groups", groupOne)
+			fault.Match, fault.Always = membersOf(groupOne), true
+			w.order(fault)
+			h := &hosted{world: w}
+			id := w.submit("ana@contoso.com")
+			h.run(20*time.Second, func(string) bool { return false })
+			w.wantState(id, request.Granting)
+			h.run(9*time.Hour, func(op string) bool { return op == "Gate" || op == "SaveGate" })
+			if r := w.load(id); r.Attempt < 5 || slices.Contains(w.whats(id), "troubled") {
+				t.Errorf("after nine hours it has tried %d times: %v", r.Attempt, w.whats(id))
+			}
+			if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 60 {
+				t.Errorf("%d attempts to add the guest", n)
+			}
+		})
 	}
 }
 

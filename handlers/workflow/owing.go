@@ -59,6 +59,7 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	case request.ReminderMail:
 		e.write = j.writeReminder
 	}
+	before := r.Mail(owed.Kind)
 	outcome, err := j.sendMail(ctx, e)
 	j.returnTurn(ctx)
 	if j.redeemURL != "" && outcome.wait > 0 {
@@ -67,6 +68,11 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	switch {
 	case err != nil:
 		return stop, err
+	case outcome.what == mailFound && owed.Since.Sub(before.At) > clockError:
+		// That is what came of an earlier mail. This one was asked for since.
+		r.Attempt = 0
+		j.Record(outcome.what, outcome.why)
+		return again, j.save(ctx)
 	case outcome.sent:
 		j.planReminder()
 		return j.paid(ctx, outcome.what, outcome.why)

@@ -58,18 +58,16 @@ func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []req
 	return nil
 }
 
-// agrees reports whether the entry says what its row says now, as far as the entry tells which row
-// that is, and whether others decide since it has waited for long.
+// agrees reports whether the entry is known to say what its row says now, and whether others decide
+// since it has waited for long. Without a row that can be told from the entry, only the request says
+// what the entry should.
 func (reader *rowReader) agrees(ctx context.Context, entry request.WaitingReview) (bool, error) {
-	switch {
-	case entry.Row.Name == "" && entry.Row.Partition == "":
-		return true, nil // no row has decided
-	case entry.Row.Partition == "":
-		return false, nil // a row for one address, which the entry does not tell
+	if entry.Row.Partition == "" {
+		return false, nil // no row has decided, or one for one address, which the entry does not tell
 	}
 	row, found, err := reader.row(ctx, entry.Row)
 	if err != nil || !found || row.Withdrawn(reader.config.Now()) != "" {
-		return err == nil, err
+		return false, err
 	}
 	v := request.Reviewing{Since: entry.Since, Rules: row.Rules()}
 	deadline := time.Time{}
@@ -120,7 +118,8 @@ func (w *Worker) followRow(ctx context.Context, entry request.WaitingReview) err
 		return err
 	}
 	v := j.Request.Reviewing
-	if !v.ListAgain && v.Deadline.Equal(r.Reviewing.Deadline) && !j.looksSooner() {
+	others := !slices.Equal(r.Deciders(), j.Request.Deciders())
+	if !others && v.Deadline.Equal(r.Reviewing.Deadline) && !j.looksSooner() {
 		if entry.Equal(r.WaitingReview()) {
 			return nil
 		}
@@ -129,17 +128,22 @@ func (w *Worker) followRow(ctx context.Context, entry request.WaitingReview) err
 	if j.Request.NextLook().IsZero() {
 		j.Request.Due = time.Time{} // the message of the due entry finds nothing to do, and removes it
 	}
-	v.ListAgain = true
+	// The request is stored first: if the round ends in between, the next one finds an entry that
+	// does not agree. It would find nothing wrong with an entry that says what the row says.
+	v.ListAgain = r.Reviewing.ListAgain
 	j.Record("row-followed", "the policy row was edited: others decide, or by another time")
 	err = j.lookSooner(ctx)
 	if err != nil {
 		return err
 	}
 	err = j.save(ctx)
-	if problem.CodeOf(err) == problem.Conflict {
+	switch {
+	case problem.CodeOf(err) == problem.Conflict:
 		return nil // somebody is at it, and the next round looks again
+	case err != nil:
+		return err
 	}
-	return err
+	return w.mendReview(ctx, j.Request)
 }
 
 // lookSooner makes the request due now if it would come back too late for its next look. The worker

@@ -224,6 +224,54 @@ func TestSweepLeavesRequestThatIsUnderWay(t *testing.T) {
 	a.wantListed(id)
 }
 
+// TestSweepThatEndsInBetweenLeavesNoDifference ends a round of the sweep before it stores a request
+// whose row was edited. Whatever becomes of the row then, the index agrees with the request in the
+// end.
+func TestSweepThatEndsInBetweenLeavesNoDifference(t *testing.T) {
+	tests := map[string]struct {
+		op       string
+		then     func(a *assembly)
+		deciders []string
+	}{
+		"before the request, and the row stays": {"Save", func(*assembly) {}, []string{erin}},
+		"before the request, and the row goes":  {"Save", (*assembly).removeRow, []string{paula}},
+		"before the entry, and the row stays":   {"ListReview", func(*assembly) {}, []string{erin}},
+		"before the entry, and the row goes":    {"ListReview", (*assembly).removeRow, []string{erin}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting("Approvers", paula)
+			a.row("contoso.com", "ask", "Action", "review", "Groups", groupOne, "Sponsors", sponsor, "Approvers", erin)
+			ended := false
+			a.interrupt = func(op string, after bool) error {
+				ended = ended || op == test.op && !after
+				if ended {
+					return unavailable
+				}
+				return nil
+			}
+			a.sweep()
+			if !ended {
+				t.Fatal("the round has ended before")
+			}
+			test.then(a)
+			a.sweep()
+			a.sweep()
+			if got := a.load(id).Deciders(); !slices.Equal(got, test.deciders) {
+				t.Errorf("%q decide, want %q", got, test.deciders)
+			}
+			a.wantListed(id)
+		})
+	}
+}
+
+// removeRow removes the row that has decided.
+func (a *assembly) removeRow() {
+	a.t.Helper()
+	ok(a.t, a.store.DropRow(a.t.Context(), policy.RowKey{Partition: "contoso.com", Name: "ask"}))
+}
+
 // TestSweepReadsEachPartitionOnce: however many requests of a row wait.
 func TestSweepReadsEachPartitionOnce(t *testing.T) {
 	a := newAssembly(t)

@@ -54,13 +54,16 @@ func (j *job) countFailure(ctx context.Context, failure *problem.Error) (hopeles
 	return err == nil && j.hopeless(), err
 }
 
-// addFailure adds a failed attempt to those of the present effect.
+// addFailure adds a failed attempt to those of the present effect. The attempt counts even while the
+// gate can't be read: otherwise the message would come again, and the effect be tried, without end.
 func (j *job) addFailure(ctx context.Context, failure *problem.Error) error {
+	accepted := 0
 	gate, err := j.config.Gates.Gate(ctx)
-	if err != nil {
+	if err == nil {
+		accepted = gate.Accepted + int(j.accepted.Load())
+	} else if !j.goesOnWithoutGate(ctx, err) {
 		return fmt.Errorf("reading how many invitations were accepted: %w", err)
 	}
-	accepted := gate.Accepted + int(j.accepted.Load())
 	throttled := failure.Code == request.DirectoryThrottled
 	r := &j.Request
 	r.Failures = r.Failures.Add(j.config.Now(), accepted, throttled, failure.Detail+ref(failure))

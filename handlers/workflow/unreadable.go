@@ -15,14 +15,19 @@ import (
 // person has repaired it, so nothing ends the wait.
 const unreadableRest = time.Hour
 
-// goesOnWithoutGate reports whether the error only says that the gate can't be read, and logs that.
-// No invitation is sent then. What is none needs no turn, and goes on.
+// goesOnWithoutGate reports whether the error only says that the gate can't be read or written, and
+// logs that. No invitation is sent then. What is none needs no turn, and goes on: what came of it
+// belongs to the request, which may well be stored.
 func (j *job) goesOnWithoutGate(ctx context.Context, err error) bool {
-	if problem.CodeOf(err) != problem.RecordUnreadable {
-		return false
+	switch code := problem.CodeOf(err); {
+	case code == problem.RecordUnreadable:
+		j.log.ErrorContext(ctx, LogUnreadable, "error", err)
+		return true
+	case code == problem.StorageUnavailable && ctx.Err() == nil:
+		j.log.WarnContext(ctx, "the request goes on although the gate can't be reached", "error", err)
+		return true
 	}
-	j.log.ErrorContext(ctx, LogUnreadable, "error", err)
-	return true
+	return false
 }
 
 // setAside lets the request of a message wait because of something that can't be read, and logs it.

@@ -71,6 +71,8 @@ type call struct {
 	fate   fate
 	delay  time.Duration // of a slow operation
 
+	mails, byDefault bool // of its process when it began; a late write comes when another runs
+
 	result error
 	panics string
 	over   bool // it has returned: result is valid
@@ -142,6 +144,7 @@ func (r *run) start(
 	r.calls++
 	c := &call{
 		number: r.calls, on: on, name: name, about: about, started: r.now, op: "start",
+		mails: on.mails, byDefault: on.byDefault,
 		rank: r.random.IntN(1 << 20), done: done, dies: dies,
 	}
 	c.routine = r.routine()

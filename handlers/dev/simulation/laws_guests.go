@@ -39,6 +39,12 @@ func (r *run) holds(h holding, since int) bool {
 	return user.address == h.address && user.kind != request.DeletedGuest || ever && lost > since
 }
 
+// lostSince reports whether the account does not hold the address, or did not at some time since the
+// happening.
+func (r *run) lostSince(h holding, since int) bool {
+	return r.lost[h] > since || !r.holds(h, since)
+}
+
 // tell keeps that the directory has named the account, as things were at seen, to the call as the
 // holder of the address.
 func (r *run) tell(by *call, account string, address submission.Address, seen int) {
@@ -167,7 +173,8 @@ func (r *run) savedGrants(by *call, before, after request.Request) {
 		// With a clock that is hours ahead a guest seems never to come, and is invited anew. So is
 		// one who was removed, and who may have been restored since with all groups: what the
 		// request knew of the account is gone by then.
-		removed := adder != nil && r.removed[after.GuestID] > adder.begunAt
+		// A blind app can't know that the account is the one that it has added.
+		removed := adder != nil && (r.removed[after.GuestID] > adder.begunAt || r.tenant.Unreadable)
 		if adder != nil && adder.about == after.ID && !r.skewed() && !removed &&
 			adder.goneAt != 0 && adder.goneAt < by.begunAt {
 			r.breach(lawGranted, "%s added a membership, and takes it for another's without a reason",
@@ -220,7 +227,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 		r.breach(lawClaim, "%s is invited while it is %s", name, record.State)
 	case invitation.Address != r.address[by.about]:
 		r.breach(lawClaim, "%s invites another address", name)
-	case invitation.SendMessage != (granted.Mail(by.on.mails) == policy.MicrosoftMail):
+	case invitation.SendMessage != (granted.Mail(by.mails) == policy.MicrosoftMail):
 		r.breach(lawClaim, "%s is not invited on its terms", name)
 	// With a clock that is hours wrong a lease seems over at once: another call may have taken over
 	// since this one wrote its intent.
@@ -249,7 +256,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 func (r *run) beginResend(by *call, record request.Request, claim request.Claim) {
 	name := r.nameOf(record.ID)
 	switch {
-	case record.GuestID == "" || record.Terms().Mail(by.on.mails) != policy.MicrosoftMail:
+	case record.GuestID == "" || record.Terms().Mail(by.mails) != policy.MicrosoftMail:
 		r.breach(lawMails, "%s does not have a mail to send again", name)
 	case claim.GuestID == "" || claim.Owner != record.ID && claim.GuestID != record.GuestID:
 		r.breach(lawMails, "the mail of %s is sent again without a receipt", name)

@@ -383,8 +383,8 @@ func (r *run) wantOrder(by *call) {
 	id := by.about
 	_, wasParked := r.parked[id]
 	// A request may take a seat of the day and then be parked by the gate; older ones of its row,
-	// with seats of other days, find the day full.
-	seated := r.recorded[id].Limits() != nil && r.seatedAt[id] > 0 && r.seatedAt[id] < r.parkedAt[id]
+	// with seats of other days, find the day full. One that takes no seat makes no day full.
+	fair := r.recorded[id].Limits() == nil || r.seatedAt[id] > 0 && r.seatedAt[id] < r.parkedAt[id]
 	delete(r.parked, id)
 	// For one probe several requests are resumed, and the witnesses of the breaker are not. The
 	// others go once the breaker is closed.
@@ -401,7 +401,7 @@ func (r *run) wantOrder(by *call) {
 			slices.ContainsFunc(r.messages, func(m *message) bool {
 				return m.ID == older && !m.dead && !m.passedOver && !m.visible.After(begun)
 			})
-		if !parked || atOnce || seated && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
+		if !parked || atOnce || fair && r.fullFor(older, by) || !r.sameShare(id, older) || r.recorded[older].State != request.Parked ||
 			begun.Sub(since) < orderSlack || r.heldBack(older) || id.Issued().Sub(older.Issued()) < orderAge {
 			continue
 		}

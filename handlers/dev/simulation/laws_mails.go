@@ -20,6 +20,7 @@ type mailBook struct {
 	boxes                map[submission.Address]*ownBox
 	sentCodes            map[submission.ID]map[string]bool // that were handed over since the proof was wanted last
 	looks                map[submission.ID]int             // at codes, since then
+	countedCodes         map[submission.ID]map[string]bool // that were typed: what is left are copies
 	typings              map[submission.ID][]typing        // of right codes, since then
 	proved               map[submission.ID]bool            // by a code of its own
 	proofs               map[submission.Address][]proof
@@ -35,7 +36,8 @@ func newMailBook() mailBook {
 		handed: map[request.MailID]bool{}, refusedMails: map[request.MailID]bool{},
 		boxes:     map[submission.Address]*ownBox{},
 		sentCodes: map[submission.ID]map[string]bool{}, looks: map[submission.ID]int{},
-		typings: map[submission.ID][]typing{}, proved: map[submission.ID]bool{},
+		countedCodes: map[submission.ID]map[string]bool{},
+		typings:      map[submission.ID][]typing{}, proved: map[submission.ID]bool{},
 		proofs: map[submission.Address][]proof{}, needsProof: map[submission.ID]bool{},
 		askedUnproved: map[submission.ID]bool{}, debts: map[debt]owing{},
 		suppressedAt: map[submission.Address]time.Time{},
@@ -271,7 +273,7 @@ func (r *run) typed(id submission.ID, code string) {
 func (r *run) countsCode(by *call, record request.Request) bool {
 	const young = 6*24*time.Hour - time.Hour
 	withdrawn := record.Withdrawal.Open() && record.Withdrawal.By == request.ThePartner
-	return by.on.mails && r.now.Sub(record.Created) < young && record.Proof.Tries < request.MaxProofTries &&
+	return by.mails && r.now.Sub(record.Created) < young && record.Proof.Tries < request.MaxProofTries &&
 		!r.proved[record.ID] && !withdrawn && record.State != request.Void && !r.skewed()
 }
 
@@ -300,7 +302,13 @@ func (r *run) savedProof(by *call, before, after request.Request) {
 		r.breach(lawTries, "the count of codes that were typed for %s goes back from %d to %d",
 			name, was.Tries, is.Tries)
 	}
-	by.tried = by.tried || is.Tries > was.Tries
+	if is.Tries > was.Tries {
+		by.tried = true
+		if r.countedCodes[id] == nil {
+			r.countedCodes[id] = map[string]bool{}
+		}
+		r.countedCodes[id][by.code] = true
+	}
 	if by.kind == submission.Prove && by.wantsTry && !by.looked {
 		by.looked = true
 		r.looks[id]++
@@ -380,7 +388,7 @@ func (r *run) decidedProof(by *call, record request.Request) {
 		r.breach(lawDecided, "%s: the decision says %q of the proof, its row %q",
 			r.nameOf(record.ID), decision.Proof, proof)
 	}
-	r.needsProof[record.ID] = decision.Action != policy.Deny && proof.Needed(by.on.byDefault)
+	r.needsProof[record.ID] = decision.Action != policy.Deny && proof.Needed(by.byDefault)
 }
 
 // wantProof checks an invitation that is about to be sent.
@@ -408,7 +416,7 @@ func (r *run) beginRedeem(by *call, invitation request.Invitation) {
 func (r *run) savedDebt(by *call, before, after request.Request, events []request.Event) {
 	id := after.ID
 	terms, sent := after.Terms(), after.Mail(request.InvitationMail)
-	invited := after.State == request.Done && before.State != request.Done && by.on.mails &&
+	invited := after.State == request.Done && before.State != request.Done && by.mails &&
 		terms != nil && terms.Mail(true) == policy.OwnMail && after.Joined.IsZero() && after.RepeatOf == ""
 	owe := func(kind request.MailKind) { r.debts[debt{id, kind}] = owing{r.now, r.now} }
 	switch {
@@ -459,9 +467,9 @@ func (r *run) paidDebt(by *call, before request.Request, events []request.Event)
 	case "mail-given-up":
 		excused = excused || r.now.Sub(d.since) > 7*24*time.Hour-time.Hour
 	case "mail-left": // the directory sends its own
-		excused = excused || !by.on.mails
+		excused = excused || !by.mails
 	case "mail-dropped":
-		excused = excused || !by.on.mails || r.mayDropMail(before)
+		excused = excused || !by.mails || r.mayDropMail(before)
 	}
 	if !excused {
 		r.breach(lawMailOwed, "%s is owed the %s mail no more (%s), and it was not sent", r.nameOf(id), kind, what)
@@ -524,7 +532,7 @@ func (r *run) wantSoon(record request.Request) {
 // is on a queue.
 func (r *run) wantCodeKept(m *message, by *call) {
 	over := !m.Returned.IsZero() && r.now.Sub(m.Returned) >= request.ProofTime-time.Minute
-	if by.tried || by.cannotRead || !r.countsCode(by, r.recorded[m.ID]) || !by.wantsTry || over || slices.ContainsFunc(r.messages, func(o *message) bool {
+	if by.tried || r.countedCodes[m.ID][m.Code] || by.cannotRead || !r.countsCode(by, r.recorded[m.ID]) || !by.wantsTry || over || slices.ContainsFunc(r.messages, func(o *message) bool {
 		return o != m && o.ID == m.ID && o.Kind == m.Kind && o.Code == m.Code
 	}) {
 		return

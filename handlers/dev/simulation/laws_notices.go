@@ -169,7 +169,7 @@ func (r *run) noticeRemoved(by *call, entry request.NoticeEntry) {
 			r.breach(lawNoticeTold, "the channel %s was not told of %s as %s", b.name, name, entry.Kind)
 		}
 	}
-	if !by.on.mails || !slices.Contains(r.mailedKinds, entry.Kind) || r.now.Sub(r.staffAtTime) <= noticeRace ||
+	if !by.mails || !slices.Contains(r.mailedKinds, entry.Kind) || r.now.Sub(r.staffAtTime) <= noticeRace ||
 		entry.Kind == request.EscalatedNotice {
 		return
 	}

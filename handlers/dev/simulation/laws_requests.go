@@ -85,7 +85,7 @@ func (r *run) savedHistory(
 	// A guest who never came to be, or who was given another address, is not the end of it. With a
 	// clock that is hours ahead a guest who is a minute late seems never to come.
 	guestless := before.State == request.Done &&
-		(r.skewed() || !r.holds(holding{before.GuestID, r.address[before.ID]}, by.begunAt))
+		(r.skewed() || r.lostSince(holding{before.GuestID, r.address[before.ID]}, by.begunAt))
 	if existed && before.State.Ended() && before.State != after.State && !guestless &&
 		!by.on.admin && !r.obeys(by, before, after) && !after.Withdrawal.Open() && before.State != request.Review {
 		r.breach(lawEnds, "%s was %s and goes on by itself", name, before.State)
@@ -219,9 +219,10 @@ const (
 func (r *run) savedWait(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	_, waits := r.dues[after.ID]
-	// An admin whose clock is hours behind writes an entry that is due at once, and a message that
-	// finds nothing to do may remove it while the change is being saved. Another entry follows.
-	follows := by.on.admin && r.skewed()
+	// Who carries out a person's order or command, by a clock that is hours behind, writes an entry
+	// that is due at once, and a message that finds nothing to do may remove it while the change is
+	// being saved. Another entry follows.
+	follows := (by.on.admin || r.obeys(by, before, after)) && r.skewed()
 	if !after.Due.IsZero() && !waits && !follows {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
@@ -325,7 +326,7 @@ func (r *run) wished(by *call, before, after request.Claim) {
 
 // savedWish checks the end of a wish for the mail.
 func (r *run) savedWish(by *call, before, after request.Request) {
-	if after.Resend.By == request.TheApp && !before.Resend.Open() && !by.on.mails {
+	if after.Resend.By == request.TheApp && !before.Resend.Open() && !by.mails {
 		r.asked[r.address[after.ID]]++ // in place of one of the app's own
 	}
 	if by.idle == before.Version && before.Version != "" && !by.on.admin {

@@ -296,7 +296,7 @@ func (r *run) savedResumed(by *call, before, after request.Request) {
 	case now.Action == policy.Deny:
 		want = request.Denied
 	case now.Action == policy.Review || !covers(now, *after.Decision),
-		now.Proof.Needed(by.on.byDefault) && !after.Proof.Done():
+		now.Proof.Needed(by.byDefault) && !after.Proof.Done():
 		want = request.Review
 	}
 	if after.State != want {
