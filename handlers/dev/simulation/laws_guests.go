@@ -91,10 +91,10 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 		!(r.recorded[claim.Owner].Withdrawal.Open() && before.Mails > 0):
 		r.breach(lawClaim, "the receipt of %s was dropped", address)
 	// The count goes down by one if a mail was certainly not sent. A claim that was kept for mails
-	// alone is so again then.
+	// alone is so again then: an ended request has asked for its mail once more.
 	case claim.Mails < before.Mails-1 ||
 		claim.Mails < before.Mails && claim.State != request.ClaimSent && claim.State != before.State &&
-			before.State != request.ClaimSending && !(by.resending && claim.State == request.ClaimMails):
+			before.State != request.ClaimSending && !(by.has.State.Ended() && claim.State == request.ClaimMails):
 		r.breach(lawMails, "the claim on %s forgot mails", address)
 	}
 }

@@ -65,7 +65,7 @@ type Outcome struct {
 
 // maxSteps is far more than a schedule takes that comes to rest: in one of a million, unlucky
 // guests use up the budgets of a month.
-const maxSteps = 300_000
+const maxSteps = 1_000_000
 
 // run is the state of a schedule.
 type run struct {
