@@ -219,11 +219,10 @@ const (
 func (r *run) savedWait(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	_, waits := r.dues[after.ID]
-	// Who carries out a person's order or command, by a clock that is hours behind, writes an entry
-	// that is due at once, and a message that finds nothing to do may remove it while the change is
-	// being saved. Another entry follows.
-	follows := (by.on.admin || r.obeys(by, before, after)) && r.skewed()
-	if !after.Due.IsZero() && !waits && !follows {
+	// By a clock that is hours behind, a call writes an entry that is due at once for the others, and
+	// a message that finds nothing to do may remove it while the change is being saved. The sweep
+	// brings the request back.
+	if !after.Due.IsZero() && !waits && !r.skewed() {
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
 	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt) ||
