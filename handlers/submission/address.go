@@ -142,13 +142,16 @@ func parseAddress(text string) (Address, string) {
 	return address, ""
 }
 
+// smallForms replaces the small forms of a full stop and an at sign.
+var smallForms = strings.NewReplacer("\ufe52", ".", "\ufe6b", "@")
+
 // foldWidth returns the text with full-width characters as plain ones, and half-width ones as usual
 // ones: East Asian keyboards write both. The same keyboards have other full stops.
 func foldWidth(text string) string {
 	if isASCII(text) {
 		return text
 	}
-	folded := width.Fold.String(strings.NewReplacer("\u3002", ".", "\uff61", ".", "\ufe52", ".", "\ufe6b", "@").Replace(text))
+	folded := width.Fold.String(plainDots.Replace(smallForms.Replace(text)))
 	return strings.TrimSpace(folded)
 }
 

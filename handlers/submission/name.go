@@ -54,12 +54,15 @@ func isNoPlaceholder(r rune) bool {
 	return !unicode.Is(unicode.Pd, r) && !strings.ContainsRune(" .,/_*'’…·・ー―─｜\u2212\uff0e\uff0f\uff3f\u3002\uff61", r)
 }
 
-// plainForm returns the text in the form in which tricks are looked for: without styles, widths and
-// capitals, with a plain dot for the East Asian ones.
-func plainForm(text string) string {
-	text = strings.NewReplacer("\u3002", ".", "\uff61", ".").Replace(norm.NFKC.String(text))
-	return strings.ToLower(text)
-}
+// plainDots replaces the East Asian full stops with plain dots.
+var plainDots = strings.NewReplacer("\u3002", ".", "\uff61", ".")
+
+// plainForm returns the text in the form in which tricks are looked for: without styles and widths,
+// with a plain dot for the East Asian ones, and without capitals.
+func plainForm(text string) string { return strings.ToLower(withoutStyles(text)) }
+
+// withoutStyles is plainForm with its capitals.
+func withoutStyles(text string) string { return plainDots.Replace(norm.NFKC.String(text)) }
 
 // formulaSigns begin a formula in a spreadsheet, which opens what a directory exports.
 const formulaSigns = "=+-@\u2212"
@@ -91,7 +94,8 @@ const mostDigits = 5
 // hasLink reports whether a person's name has something that mails and pages turn into a link, or
 // that asks to be called: a web address, an e-mail address, a path, a number.
 func hasLink(name string) bool {
-	plain := plainForm(name)
+	unstyled := withoutStyles(name)
+	plain := strings.ToLower(unstyled)
 	digits := 0
 	for _, r := range plain {
 		if unicode.IsDigit(r) {
@@ -108,8 +112,8 @@ func hasLink(name string) bool {
 		}
 	}
 	between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,;()"'“”«»`, r) }
-	for word := range strings.FieldsFuncSeq(norm.NFKC.String(name), between) {
-		if isWebAddress(strings.Trim(strings.NewReplacer("\u3002", ".", "\uff61", ".").Replace(word), ".:!?")) {
+	for word := range strings.FieldsFuncSeq(unstyled, between) {
+		if isWebAddress(strings.Trim(word, ".:!?")) {
 			return true
 		}
 	}

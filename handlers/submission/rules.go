@@ -215,10 +215,10 @@ func normalLanguage(text string) string {
 	if text == "*" {
 		return ""
 	}
-	if !isLanguage(text) {
+	known, is := parseLanguage(text)
+	if !is {
 		return text
 	}
-	known, _ := language.Parse(text) // without subtags that this program does not know
 	base, script, region := known.Raw()
 	tag, err := language.Compose(base, script, region)
 	if err != nil || tag == language.Und {
@@ -228,12 +228,19 @@ func normalLanguage(text string) string {
 }
 
 func isLanguage(text string) bool {
+	_, is := parseLanguage(text)
+	return is
+}
+
+// parseLanguage returns the language tag without subtags that this program does not know. is is
+// false if the text is none.
+func parseLanguage(text string) (known language.Tag, is bool) {
 	if len(text) > MaxLanguage {
-		return false
+		return language.Und, false
 	}
-	_, err := language.Parse(text)
+	known, err := language.Parse(text)
 	var unknown language.ValueError // well-formed, and perhaps registered since this program was built
-	return err == nil || errors.As(err, &unknown)
+	return known, err == nil || errors.As(err, &unknown)
 }
 
 // deceptive reports whether r can make a text of several lines look different from what it is:
