@@ -373,7 +373,7 @@ func (r *run) callEnded(by *call) {
 	r.wantSaid(by)
 	r.wantTried(by)
 	if by.deferred.After(r.gate.HeldUntil.Add(time.Microsecond)) && len(r.offsets) == 0 &&
-		!r.gateUnread(by.begunAt) {
+		!by.gateFailed && !r.gateUnread(by.begunAt) {
 		r.breach(lawTurn, "the directory asks to wait until %s, and the gate does not know", by.deferred)
 	}
 }

@@ -351,16 +351,18 @@ func (s store) ReleaseSeat(_ context.Context, row policy.RowKey, id submission.I
 
 func (s store) Gate(ctx context.Context) (request.Gate, error) {
 	by := s.current
-	return get(s, "Gate", func() (request.Gate, error) {
+	gate, err := get(s, "Gate", func() (request.Gate, error) {
 		gate, err := s.memory.Gate(ctx)
 		by.gate = gate
 		return gate, err
 	})
+	by.gateFailed = by.gateFailed || problem.CodeOf(err) == problem.StorageUnavailable
+	return gate, err
 }
 
 func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, error) {
 	by := s.current
-	return get(s, "SaveGate", func() (request.Gate, error) {
+	saved, err := get(s, "SaveGate", func() (request.Gate, error) {
 		before := s.gate
 		saved, err := s.memory.SaveGate(s.context, gate)
 		if err == nil {
@@ -370,6 +372,8 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 		}
 		return saved, err
 	})
+	by.gateFailed = by.gateFailed || problem.CodeOf(err) == problem.StorageUnavailable
+	return saved, err
 }
 
 func (s store) KeepDeadLetter(_ context.Context, letter request.DeadLetter) error {
