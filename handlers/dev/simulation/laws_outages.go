@@ -205,8 +205,8 @@ func (r *run) wantGivenUp(m *message, by *call) {
 	wish := record.Resend
 	if m.Kind == submission.Withdraw || record.Withdrawal.Open() { // which leaves no mail to send
 		wish = record.Withdrawal
-	} else if r.needless(m, record) {
-		return
+	} else if r.needless(m, record) || by.has.State != "" && r.needless(m, by.has) {
+		return // now, or when the call looked
 	}
 	if wish.Open() || !record.Erased.IsZero() || slices.ContainsFunc(r.messages, func(o *message) bool {
 		return o != m && o.ID == m.ID && o.Kind == m.Kind
