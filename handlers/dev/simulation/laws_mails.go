@@ -285,6 +285,14 @@ func (r *run) wantTried(by *call) {
 	}
 }
 
+// codeCounted keeps that the code in the call's message was counted, or can be nobody's.
+func (r *run) codeCounted(by *call) {
+	if r.countedCodes[by.about] == nil {
+		r.countedCodes[by.about] = map[string]bool{}
+	}
+	r.countedCodes[by.about][by.code] = true
+}
+
 // savedProof checks what a request says of its proof.
 func (r *run) savedProof(by *call, before, after request.Request) {
 	id, name := after.ID, r.nameOf(after.ID)
@@ -304,10 +312,7 @@ func (r *run) savedProof(by *call, before, after request.Request) {
 	}
 	if is.Tries > was.Tries {
 		by.tried = true
-		if r.countedCodes[id] == nil {
-			r.countedCodes[id] = map[string]bool{}
-		}
-		r.countedCodes[id][by.code] = true
+		r.codeCounted(by)
 	}
 	if by.kind == submission.Prove && by.wantsTry && !by.looked {
 		by.looked = true

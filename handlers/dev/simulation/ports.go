@@ -80,6 +80,9 @@ func (s store) Load(ctx context.Context, id submission.ID) (request.Request, err
 	by := s.current
 	loaded, err := get(s, "Load", func() (request.Request, error) { return s.memory.Load(ctx, id) })
 	by.cannotRead = by.cannotRead || id == by.about && problem.CodeOf(err) == problem.RecordUnreadable
+	if problem.CodeOf(err) == problem.NotFound && id == by.about && by.kind == submission.Prove {
+		s.codeCounted(by) // no code was mailed for a request that is not recorded
+	}
 	if err == nil && id == by.about {
 		by.has = loaded
 		by.wantsTry = by.wantsTry || by.kind == submission.Prove && s.countsCode(by, loaded)
