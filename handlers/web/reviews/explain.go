@@ -35,6 +35,7 @@ type explainContent struct {
 	Email, Company, Country, Sponsor string // as typed
 	Fault                            string // names the field that is wrong, "" for none
 	FaultText                        string
+	Busy                             bool // the rows can't be read now
 
 	Asked   bool
 	Verdict string // in words
@@ -81,7 +82,8 @@ func (p *pages) explain(x *site.Exchange, who person) {
 		return
 	}
 	if err != nil {
-		p.unavailable(x, "a decision can't be explained", err)
+		content.Busy = true
+		p.askAgain(x, "explain.html", page, "a decision can't be explained", err)
 		return
 	}
 	content.explain(x, explanation.Decision)

@@ -347,10 +347,13 @@ func TestRowsAndStateThatCannotBeRead(t *testing.T) {
 		w := newWorld(t)
 		cookie := w.signIn(people["Operator"])
 		w.store.FailBefore = failing(op)
-		response := w.do(http.MethodGet, path, cookie, nil)
 		if path == explainPath {
-			response = w.do(http.MethodPost, path, cookie, url.Values{"email": {"contoso.com"}})
+			wantAskedAgain(t, w.do(http.MethodPost, path, cookie,
+				url.Values{"email": {"contoso.com"}, "company": {"Contoso"}, "country": {"PT"}, "sponsor": {"rui@wingtip.com"}}),
+				`value="contoso.com"`, `value="Contoso"`, `value="PT"`, `value="rui@wingtip.com"`)
+			continue
 		}
+		response := w.do(http.MethodGet, path, cookie, nil)
 		page := pagetest.CheckPage(t, response, pagetest.Body(t, response))
 		if response.StatusCode != http.StatusServiceUnavailable || page.Title != "The service is busy" {
 			t.Errorf("%s: status %d, %q", op, response.StatusCode, page.Title)

@@ -232,6 +232,14 @@ func (p *pages) unavailable(x *site.Exchange, what string, err error) {
 	x.Fail(&problem.Error{Code: problem.StorageUnavailable}, "review.busy")
 }
 
+// askAgain answers where something can't be read that is needed for what a person has typed: the
+// page comes back with it.
+func (p *pages) askAgain(x *site.Exchange, template string, page site.Page, what string, err error) {
+	p.Log.ErrorContext(x.Request.Context(), what, site.Logged(err))
+	x.RetryAfter(0)
+	x.Show(http.StatusServiceUnavailable, template, page)
+}
+
 // person is somebody who is signed in.
 type person struct {
 	session.Session

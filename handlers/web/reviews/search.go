@@ -28,6 +28,7 @@ type searchContent struct {
 	account
 	Wanted  string // as it was typed
 	Fault   bool   // it is neither an address nor a reference
+	Busy    bool   // the requests can't be read now
 	Asked   bool   // something was looked for
 	Entries []foundContent
 	// Further: older requests of the address can be looked for, before Until.
@@ -66,7 +67,8 @@ func (p *pages) search(x *site.Exchange, who person) {
 		err = p.olderOf(x, who, content, address, fields["until"])
 	}
 	if err != nil {
-		p.unavailable(x, "requests can't be searched", err)
+		*content = searchContent{account: content.account, Wanted: content.Wanted, Busy: true}
+		p.askAgain(x, "search.html", page, "requests can't be searched", err)
 		return
 	}
 	content.Asked = true
