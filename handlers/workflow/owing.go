@@ -43,11 +43,12 @@ func (j *job) oweInvitation() {
 // about the request.
 func (j *job) payOwed(ctx context.Context) (next, error) {
 	r := &j.Request
-	owed := r.Owed
 	if j.config.Mails == nil {
 		return j.payByDirectory(ctx)
 	}
-	waited := j.config.Now().Sub(owed.Since).Abs()
+	r.Owed.Idle += j.idleSince(r.Owed.Since)
+	owed := r.Owed
+	waited := j.config.Now().Sub(owed.Since).Abs() - owed.Idle
 	if waited >= owedPatience {
 		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
 		return j.paid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")

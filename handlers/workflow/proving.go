@@ -70,9 +70,16 @@ func (j *job) prove(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	code := r.Mail(request.CodeMail)
+	if !r.Proof.Mailed || code.Open() {
+		idle := j.idleSince(r.Proof.Wanted)
+		r.Proof.Idle += idle
+		if !r.Proof.Mailed {
+			r.Proof.Until = r.Proof.Until.Add(idle)
+		}
+	}
 	until := r.Proof.Until
 	if code.Open() {
-		until = r.Proof.Wanted.Add(request.CodePatience) // nobody knows whether it was mailed
+		until = r.Proof.MailedBy() // nobody knows whether it was mailed
 	}
 	switch {
 	case r.Proof.Tries >= request.MaxProofTries:
@@ -146,7 +153,7 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 
 // waitUntilProof lets the request come back to send the code, and no later than its time is over.
 func (j *job) waitUntilProof(ctx context.Context, outcome mailOutcome) (next, error) {
-	left := j.Request.Proof.Wanted.Add(request.CodePatience).Sub(j.config.Now())
+	left := j.Request.Proof.MailedBy().Sub(j.config.Now())
 	if j.Request.Reason != outcome.why {
 		j.Request.Reason = outcome.why
 		j.recordWait(outcome)
