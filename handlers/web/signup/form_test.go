@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -449,7 +450,8 @@ func TestWorkDoesNotDependOnThePartner(t *testing.T) {
 		})
 	}
 	for email, allocations := range work {
-		if allocations != work["ana@contoso.com"] {
+		// With the race detector, pools drop some of what they are given.
+		if math.Abs(allocations-work["ana@contoso.com"]) > 2 {
 			t.Errorf("%s costs %v allocations, a known partner %v", email, allocations, work["ana@contoso.com"])
 		}
 	}
