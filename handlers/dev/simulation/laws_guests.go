@@ -181,9 +181,9 @@ func (r *run) savedGrants(by *call, before, after request.Request) {
 				name)
 		}
 	}
-	if before.GuestID != after.GuestID || r.skewed() {
-		// The grants of an account that is gone say nothing any more, and by a wrong clock one that
-		// is not shown yet seems gone.
+	if before.GuestID != after.GuestID || r.skewed() || r.tenant.Unreadable {
+		// The grants of an account that is gone say nothing any more. By a wrong clock one that is
+		// not shown yet seems gone, and a blind app invites again to go on with one.
 		return
 	}
 	for _, grant := range before.Grants {
