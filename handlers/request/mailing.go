@@ -45,9 +45,6 @@ type Owed struct {
 	Why string `json:"why,omitempty"`
 	// Person says that a person asked for it, so that it goes out whatever the mailbox has had.
 	Person bool `json:"person,omitempty"`
-	// Idle is how long of the time since Since nobody could try to send it: the app was stopped, or
-	// the record could not be read.
-	Idle time.Duration `json:"idle,omitempty"`
 }
 
 // Mail returns the last mail of the kind, the zero SentMail if there was none.

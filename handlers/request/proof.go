@@ -45,9 +45,6 @@ type Proof struct {
 	// Trouble says that no code could be mailed because of the mail service, and not because of the
 	// mailbox.
 	Trouble bool `json:"trouble,omitempty"`
-	// Idle is how long of the time since Wanted nobody could try to mail a code: the app was
-	// stopped, or the record could not be read. It does not count for [CodePatience].
-	Idle time.Duration `json:"idle,omitempty"`
 	// Tries counts the codes that were typed, also those for a request that waits for none, since
 	// it was received or a person took it up again.
 	Tries int `json:"tries,omitempty"`
@@ -62,9 +59,6 @@ func (p Proof) Done() bool { return !p.At.IsZero() }
 
 // Missing reports whether policy asked for a proof, and there is none.
 func (p Proof) Missing() bool { return !p.Wanted.IsZero() && !p.Done() }
-
-// MailedBy returns until when it is tried to mail the first code.
-func (p Proof) MailedBy() time.Time { return p.Wanted.Add(CodePatience + p.Idle) }
 
 // ByCode reports whether the partner has typed the code that was mailed for this very request.
 func (p Proof) ByCode() bool { return p.Done() && !p.Earlier }

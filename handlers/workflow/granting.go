@@ -159,7 +159,11 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 		if silent() || grant.Unknown > request.MaxUnknown {
 			return fail("the directory gave no usable answer in several attempts: " + words)
 		}
-		return j.wait(ctx, down.after(r.Attempt, failure.RetryAfter), "grant-postponed",
+		d := down
+		if everybodys {
+			d = alone
+		}
+		return j.wait(ctx, d.after(r.Attempt, failure.RetryAfter), "grant-postponed",
 			"the directory could not add the guest to group "+grant.Group+" now: "+words)
 	default:
 		return stop, fmt.Errorf("adding the guest to group %s: %w", grant.Group, cause)

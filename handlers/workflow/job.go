@@ -76,9 +76,8 @@ type job struct {
 	mailsFailed bool
 	// unlist is since when the index of what waits for people has had the request, which has left
 	// Review in memory; zero if it has not.
-	unlist   time.Time
-	idleTold bool // see idleSince
-	log      *slog.Logger
+	unlist time.Time
+	log    *slog.Logger
 }
 
 // newJob returns a job on the request.
@@ -88,28 +87,6 @@ func (w *Worker) newJob(r request.Request) *job {
 		Change: request.Change{Request: r, Now: w.config.Now},
 		log:    w.config.Log.With("request", r.ID),
 	}
-}
-
-// longOverdue is how long after its time a request comes at the latest, as long as anybody works.
-const longOverdue = time.Hour
-
-// idleSince returns for how long nobody could go on with what the request waits for since then,
-// although it was due: the app was stopped, or the record could not be read. That time does not
-// count for the patience of what is tried for days. It is told once.
-func (j *job) idleSince(then time.Time) time.Duration {
-	due := j.Request.Due
-	if due.IsZero() {
-		due = j.Request.Changed // a call was at it, and ended on the way
-	}
-	if due.Before(then) {
-		due = then
-	}
-	late := j.config.Now().Sub(due)
-	if late < longOverdue || j.idleTold {
-		return 0
-	}
-	j.idleTold = true
-	return late
 }
 
 // transition moves the request to the state and records an event.

@@ -441,53 +441,6 @@ func TestMailOutlastsOutage(t *testing.T) {
 	}
 }
 
-// TestMailsOutlastDaysWithoutTheApp: the mail service is in trouble, then the app is stopped for
-// days, and then both work. Nobody could try anything meanwhile, so nothing is given up.
-func TestMailsOutlastDaysWithoutTheApp(t *testing.T) {
-	tests := map[string]struct {
-		fault    acssim.Fault
-		columns  []any
-		days     int
-		byCode   bool
-		want     request.State
-		quota    request.MailQuota
-		partners int
-	}{
-		"a code": {fault: acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 503, Always: true},
-			days: 4, byCode: true, want: request.Proving, partners: 1},
-		"a code that may have been mailed": {fault: acssim.Fault{Trouble: acssim.Refused, Status: 503, Always: true},
-			days: 4, byCode: true, want: request.Proving, partners: 1},
-		"many codes": {fault: acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 503, Always: true},
-			days: 4, byCode: true, want: request.Proving, partners: 12, quota: request.MailQuota{PerMinute: 4, PerHour: 20}},
-		"an invitation": {fault: acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 503, Always: true},
-			days: 9, want: request.Done, partners: 1},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			w := newMailWorld(t, func(c *workflow.Config) {
-				c.ProofByDefault = test.byCode
-				if test.quota != (request.MailQuota{}) {
-					c.Mails.Quota = test.quota
-				}
-			})
-			w.row("contoso.com", "row", "Action", "invite")
-			w.fail(test.fault)
-			var ids []submission.ID
-			for n := range test.partners {
-				ids = append(ids, w.signUp(fmt.Sprintf("p%d@contoso.com", n)))
-			}
-			w.settle(2)
-			w.now = w.now.Add(time.Duration(test.days) * 24 * time.Hour)
-			w.service.ClearFaults()
-			w.settle(4)
-			for n, id := range ids {
-				w.wantState(id, test.want)
-				w.wantMails(fmt.Sprintf("p%d@contoso.com", n), 1)
-			}
-		})
-	}
-}
-
 // TestManyOwedMailsUseUpFewInvitations: the redeem URL counts as an invitation each time that an
 // instance asks for it which does not know it.
 func TestManyOwedMailsUseUpFewInvitations(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"guestlist/handlers/dev/acssim"
 	"guestlist/handlers/problem"
@@ -347,22 +346,6 @@ func TestReceiverThatIsDownForDayLosesNothing(t *testing.T) {
 			n.wantOutbox(0)
 		})
 	}
-}
-
-// TestNoticeOutlastsDaysWithoutTheApp: a channel fails, then the app is stopped for days, and then
-// both work.
-func TestNoticeOutlastsDaysWithoutTheApp(t *testing.T) {
-	n := newTold(t)
-	n.board.fail = failsWith(request.NoticeUnavailable)
-	n.waits("ana@contoso.com", "Approvers", paula)
-	n.settle(1)
-	n.now = n.now.Add(4 * 24 * time.Hour)
-	n.board.fail = nil
-	n.settle(2)
-	if n.board.kinds() != "asked" {
-		t.Errorf("the board has %q", n.board.kinds())
-	}
-	n.wantOutbox(0)
 }
 
 func TestNoticeIsGivenUpAfterDays(t *testing.T) {

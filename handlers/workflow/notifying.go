@@ -153,8 +153,7 @@ func (n *noticeRun) take(ctx context.Context, entry request.NoticeEntry) error {
 		return n.config.Notices.Outbox.RemoveNotice(ctx, entry)
 	case !r.Holds(entry, now):
 		return n.drop(ctx, d)
-	case age > noticePatience && entry.Tries > 0 && now.Sub(entry.Due) < longOverdue:
-		// Not one that nothing could be done for, or not for long, because the app was stopped.
+	case age > noticePatience && entry.Tries > 0: // not one that nothing could be done for
 		return n.giveUp(ctx, entry)
 	}
 	if !entry.Kind.Waits() && !entry.Limited && len(entry.Told)+len(entry.Intents) == 0 {

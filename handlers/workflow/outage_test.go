@@ -205,8 +205,9 @@ func TestWhatIsTriedWhileNothingCanWaitCounts(t *testing.T) {
 // directory refuses must not be tried at every delivery.
 func TestFailuresCountWithoutGate(t *testing.T) {
 	tests := map[string]graphsim.Fault{
-		"no answer": {Status: 500},
-		"throttled": {Status: 429, Headers: map[string]string{"Retry-After": "10"}},
+		"an odd answer": {Status: 412, Code: "Odd", Message: "nobody knows these words"},
+		"no token":      {Status: 401, Code: "InvalidAuthenticationToken", Message: "Access token has expired or is not yet valid."},
+		"throttled":     {Status: 429, Headers: map[string]string{"Retry-After": "10"}},
 	}
 	for name, fault := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -219,10 +220,11 @@ func TestFailuresCountWithoutGate(t *testing.T) {
 			h.run(20*time.Second, func(string) bool { return false })
 			w.wantState(id, request.Granting)
 			h.run(9*time.Hour, func(op string) bool { return op == "Gate" || op == "SaveGate" })
-			if r := w.load(id); r.Attempt < 5 || slices.Contains(w.whats(id), "troubled") {
-				t.Errorf("after nine hours it has tried %d times: %v", r.Attempt, w.whats(id))
+			r := w.load(id)
+			if r.Attempt < 5 || r.State != request.Granting || slices.Contains(w.whats(id), "troubled") {
+				t.Errorf("after nine hours it is %s and has tried %d times: %v", r.State, r.Attempt, w.whats(id))
 			}
-			if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 60 {
+			if n := w.tenant.Calls()["POST /v1.0/groups/{id}/members/$ref"]; n > 80 {
 				t.Errorf("%d attempts to add the guest", n)
 			}
 		})

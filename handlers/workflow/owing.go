@@ -43,12 +43,11 @@ func (j *job) oweInvitation() {
 // about the request.
 func (j *job) payOwed(ctx context.Context) (next, error) {
 	r := &j.Request
+	owed := r.Owed
 	if j.config.Mails == nil {
 		return j.payByDirectory(ctx)
 	}
-	r.Owed.Idle += j.idleSince(r.Owed.Since)
-	owed := r.Owed
-	waited := j.config.Now().Sub(owed.Since).Abs() - owed.Idle
+	waited := j.config.Now().Sub(owed.Since).Abs()
 	if waited >= owedPatience {
 		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
 		return j.paid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")
@@ -69,8 +68,8 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	switch {
 	case err != nil:
 		return stop, err
-	case outcome.what == mailFound && owed.Since.Sub(before.At) > clockError:
-		// That is what came of an earlier mail. This one was asked for since.
+	case outcome.what == mailFound && owed.Since.Sub(before.At) >= request.MailRest:
+		// That is what came of an earlier mail. This one was asked for long after it.
 		r.Attempt = 0
 		j.Record(outcome.what, outcome.why)
 		return again, j.save(ctx)

@@ -70,16 +70,9 @@ func (j *job) prove(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	code := r.Mail(request.CodeMail)
-	if !r.Proof.Mailed || code.Open() {
-		idle := j.idleSince(r.Proof.Wanted)
-		r.Proof.Idle += idle
-		if !r.Proof.Mailed {
-			r.Proof.Until = r.Proof.Until.Add(idle)
-		}
-	}
 	until := r.Proof.Until
 	if code.Open() {
-		until = r.Proof.MailedBy() // nobody knows whether it was mailed
+		until = r.Proof.Wanted.Add(request.CodePatience) // nobody knows whether it was mailed
 	}
 	switch {
 	case r.Proof.Tries >= request.MaxProofTries:
@@ -97,7 +90,8 @@ func (j *job) endUnproved(ctx context.Context) (next, error) {
 	p := j.Request.Proof
 	if p.Trouble && !p.Mailed || j.Request.Mail(request.CodeMail).Open() {
 		return j.end(ctx, request.Failed, "code-not-sent",
-			"no code could be mailed for days, because of the mail service; once it works, take the request up again")
+			"no code could be mailed for days: the mail service did not take it, or the app was stopped, or the record "+
+				"could not be read; once all works, take the request up again")
 	}
 	if !p.Mailed {
 		return j.end(ctx, request.Unproved, "not-proved",
@@ -153,7 +147,7 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 
 // waitUntilProof lets the request come back to send the code, and no later than its time is over.
 func (j *job) waitUntilProof(ctx context.Context, outcome mailOutcome) (next, error) {
-	left := j.Request.Proof.MailedBy().Sub(j.config.Now())
+	left := j.Request.Proof.Wanted.Add(request.CodePatience).Sub(j.config.Now())
 	if j.Request.Reason != outcome.why {
 		j.Request.Reason = outcome.why
 		j.recordWait(outcome)

@@ -16,6 +16,10 @@ import (
 // looks for rows that were edited. What is left has its turn in another round.
 const rereadAtOnce = 200
 
+// rowlessAtOnce is the most requests without a row that a page of the sweep compares with their
+// entries. Such an entry is wrong only if a process ended at it, or a write arrived late.
+const rowlessAtOnce = 20
+
 // rowReader reads the policy rows of requests that wait for people, each partition once.
 type rowReader struct {
 	*Worker
@@ -35,15 +39,20 @@ func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []req
 	}
 	reader := rowReader{Worker: w, rows: map[string]map[string]policy.Row{}}
 	first := int(s.Began.Unix()/int64(time.Hour/time.Second)) * rereadAtOnce % len(entries)
-	loads := 0
+	loads, rowless := 0, 0
 	for i := range entries {
 		if loads == rereadAtOnce || reader.reads == rereadAtOnce {
 			return nil
 		}
 		entry := entries[(first+i)%len(entries)]
-		agrees, err := reader.agrees(ctx, entry)
-		if err == nil && !agrees {
+		compared, err := reader.compare(ctx, entry)
+		switch {
+		case err != nil, compared == agrees:
+		case compared == differs:
 			loads++
+			err = w.followRow(ctx, entry)
+		case rowless < rowlessAtOnce:
+			rowless++
 			err = w.followRow(ctx, entry)
 		}
 		if problem.CodeOf(err) == problem.StorageUnavailable {
@@ -58,16 +67,27 @@ func (w *Worker) rereadRows(ctx context.Context, s *request.Sweep, entries []req
 	return nil
 }
 
-// agrees reports whether the entry is known to say what its row says now, and whether others decide
-// since it has waited for long. Without a row that can be told from the entry, only the request says
-// what the entry should.
-func (reader *rowReader) agrees(ctx context.Context, entry request.WaitingReview) (bool, error) {
-	if entry.Row.Partition == "" {
-		return false, nil // no row has decided, or one for one address, which the entry does not tell
+// comparison is how an entry of the index compares with the policy row that has decided.
+type comparison int
+
+const (
+	agrees  comparison = iota // with its row
+	differs                   // from its row, or that is for one address, which the entry does not tell
+	noRow                     // has decided, or it is gone: only the request says what the entry should
+)
+
+// compare compares the entry with what its row says now, and with whether others decide since it
+// has waited for long.
+func (reader *rowReader) compare(ctx context.Context, entry request.WaitingReview) (comparison, error) {
+	switch {
+	case entry.Row.Name == "" && entry.Row.Partition == "":
+		return noRow, nil
+	case entry.Row.Partition == "":
+		return differs, nil
 	}
 	row, found, err := reader.row(ctx, entry.Row)
 	if err != nil || !found || row.Withdrawn(reader.config.Now()) != "" {
-		return false, err
+		return noRow, err
 	}
 	v := request.Reviewing{Since: entry.Since, Rules: row.Rules()}
 	deadline := time.Time{}
@@ -75,7 +95,10 @@ func (reader *rowReader) agrees(ctx context.Context, entry request.WaitingReview
 		deadline = entry.Since.AddDate(0, 0, days)
 	}
 	deciders := v.Rules.Deciders(entry.Stage, v.Escalates(reader.config.Now()))
-	return slices.Equal(deciders, entry.Deciders) && deadline.Equal(entry.Deadline), nil
+	if slices.Equal(deciders, entry.Deciders) && deadline.Equal(entry.Deadline) {
+		return agrees, nil
+	}
+	return differs, nil
 }
 
 // row returns the row of that key as it is now, if there is one.
@@ -129,10 +152,15 @@ func (w *Worker) followRow(ctx context.Context, entry request.WaitingReview) err
 		j.Request.Due = time.Time{} // the message of the due entry finds nothing to do, and removes it
 	}
 	// The request is stored first: if the round ends in between, the next one finds an entry that
-	// does not agree. It would find nothing wrong with an entry that says what the row says.
+	// does not agree. It would find nothing wrong with an entry that says what the row says. Should
+	// the row be edited back by then, the message of the due entry lists what the request says.
 	v.ListAgain = r.Reviewing.ListAgain
 	j.Record("row-followed", "the policy row was edited: others decide, or by another time")
-	err = j.lookSooner(ctx)
+	if j.looksSooner() {
+		err = j.lookSooner(ctx)
+	} else {
+		err = j.bringBack(ctx, r.ID, j.config.IntentLease)
+	}
 	if err != nil {
 		return err
 	}
@@ -150,9 +178,6 @@ func (w *Worker) followRow(ctx context.Context, entry request.WaitingReview) err
 // then plans the look: a due entry for a later time could replace one that somebody has just
 // written.
 func (j *job) lookSooner(ctx context.Context) error {
-	if !j.looksSooner() {
-		return nil
-	}
 	j.Request.Due = j.config.Now()
 	return j.bringBack(ctx, j.Request.ID, 0)
 }

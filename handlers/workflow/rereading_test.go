@@ -237,6 +237,9 @@ func TestSweepThatEndsInBetweenLeavesNoDifference(t *testing.T) {
 		"before the request, and the row goes":  {"Save", (*assembly).removeRow, []string{paula}},
 		"before the entry, and the row stays":   {"ListReview", func(*assembly) {}, []string{erin}},
 		"before the entry, and the row goes":    {"ListReview", (*assembly).removeRow, []string{erin}},
+		"before the entry, and the row is set back": {"ListReview", func(a *assembly) {
+			a.row("contoso.com", "ask", "Action", "review", "Groups", groupOne, "Sponsors", sponsor, "Approvers", paula)
+		}, []string{paula}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -89,7 +89,7 @@ type call struct {
 	turn            time.Time          // the last admission must not be used before
 	probing         bool               // the last admission was that of a probe
 	gate            request.Gate       // as last read
-	gateFailed      bool               // the gate could not be reached, so it may not know what the call does
+	gateFailed      bool               // the gate could not be reached last, and may not know what the call does
 	lookedAt        int                // when it last searched for the user of its address
 	blind           bool               // that search showed no guest
 	deferred        time.Time          // when the directory, which throttled it, may be called again

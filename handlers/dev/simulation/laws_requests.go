@@ -22,7 +22,7 @@ func (r *run) wantAccounted(id submission.ID) {
 		return
 	}
 	_, waits := r.dues[id]
-	if exists && waits {
+	if exists && (waits || r.sweepBrings(record)) {
 		return
 	}
 	for _, m := range r.messages {
@@ -215,14 +215,23 @@ const (
 	longestProof = request.CodePatience + request.ProofTime + 2*time.Hour
 )
 
+// sweepBrings reports whether a request that may have lost its due entry by a clock that is hours
+// wrong comes back by the sweep.
+func (r *run) sweepBrings(record request.Request) bool {
+	return r.skewed() && !record.Due.IsZero() && !record.State.Finished() && record.State != request.Parked
+}
+
 // savedWait checks that a request that waits comes back, and does not try for ever.
 func (r *run) savedWait(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	_, waits := r.dues[after.ID]
 	// By a clock that is hours behind, a call writes an entry that is due at once for the others, and
-	// a message that finds nothing to do may remove it while the change is being saved. The sweep
-	// brings the request back.
-	if !after.Due.IsZero() && !waits && !r.skewed() {
+	// a message that finds nothing to do may remove it while the change is being saved.
+	switch {
+	case after.Due.IsZero() || waits:
+	case r.sweepBrings(after):
+		r.sweepAfter(after.Due.Add(wrongBy+2*time.Hour), r.happenings)
+	default:
 		r.breach(lawAccounted, "%s waits without a due entry", name)
 	}
 	reminded := after.OnlyLooks() && after.Due.Equal(after.RemindAt) ||
@@ -508,7 +517,7 @@ func (r *run) mayFail(record request.Request) bool {
 	if record.Proof.Missing() && record.Approval == nil { // it has failed while it waited for a proof
 		unsent := !record.Proof.Mailed || record.Mail(request.CodeMail).Open()
 		return r.exhausted[id] || record.Objection == "no-mails" && r.everOff ||
-			unsent && (r.counts.MailFailures > 0 || r.skewed() || !r.gone.until.IsZero())
+			unsent && (r.counts.MailFailures > 0 || r.skewed() || !r.gone.until.IsZero() || r.wasSpoilt(id))
 	}
 	return r.exhausted[id] || r.tenant.bars[address] != "" ||
 		user != nil && user.kind == request.InternalUser ||

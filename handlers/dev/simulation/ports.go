@@ -359,7 +359,7 @@ func (s store) Gate(ctx context.Context) (request.Gate, error) {
 		by.gate = gate
 		return gate, err
 	})
-	by.gateFailed = by.gateFailed || problem.CodeOf(err) == problem.StorageUnavailable
+	by.gateFailed = problem.CodeOf(err) == problem.StorageUnavailable
 	return gate, err
 }
 
@@ -375,7 +375,7 @@ func (s store) SaveGate(_ context.Context, gate request.Gate) (request.Gate, err
 		}
 		return saved, err
 	})
-	by.gateFailed = by.gateFailed || problem.CodeOf(err) == problem.StorageUnavailable
+	by.gateFailed = problem.CodeOf(err) == problem.StorageUnavailable
 	return saved, err
 }
 

@@ -275,6 +275,11 @@ func (r *run) heldBack(id submission.ID) bool {
 	})
 }
 
+// wasSpoilt reports whether the request could not be read at some time.
+func (r *run) wasSpoilt(id submission.ID) bool {
+	return slices.ContainsFunc(r.spoilt, func(s *spoiling) bool { return s.record.Request == id })
+}
+
 // gateUnread reports whether the gate could not be read at some time since the happening.
 func (r *run) gateUnread(since int) bool {
 	return r.couldNotRead(since, func(record memstore.Record) bool { return record.Gate })

@@ -67,7 +67,7 @@ func (p *pages) search(x *site.Exchange, who person) {
 		err = p.olderOf(x, who, content, address, fields["until"])
 	}
 	if err != nil {
-		*content = searchContent{account: content.account, Wanted: content.Wanted, Busy: true}
+		*content = searchContent{account: content.account, Wanted: content.Wanted, Until: fields["until"], Busy: true}
 		p.askAgain(x, "search.html", page, "requests can't be searched", err)
 		return
 	}

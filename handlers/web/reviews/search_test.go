@@ -411,6 +411,11 @@ func TestGuestsFindNothing(t *testing.T) {
 }
 
 func TestListsSayWhenTheyCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	cookie := w.signIn(people["Auditor"])
+	w.store.FailBefore = failing("FindBefore")
+	wantAskedAgain(t, w.do(http.MethodPost, searchPath, cookie,
+		url.Values{"wanted": {"ana@partner.example.com"}, "until": {"now"}}), "ana@partner.example.com", `name="until" value="now"`)
 	for op, path := range map[string]string{"ClaimOf": searchPath, "WaitingReviews": searchPath, "Load": searchPath, "FindBefore": historyPath, "Referred": searchPath} {
 		w := newWorld(t)
 		r := w.waiting()
