@@ -57,11 +57,8 @@ func isNoPlaceholder(r rune) bool {
 // plainDots replaces the East Asian full stops with plain dots.
 var plainDots = strings.NewReplacer("\u3002", ".", "\uff61", ".")
 
-// plainForm returns the text in the form in which tricks are looked for: without styles and widths,
-// with a plain dot for the East Asian ones, and without capitals.
-func plainForm(text string) string { return strings.ToLower(withoutStyles(text)) }
-
-// withoutStyles is plainForm with its capitals.
+// withoutStyles returns the text in the form in which tricks are looked for: without styles and
+// widths, and with a plain dot for the East Asian ones.
 func withoutStyles(text string) string { return plainDots.Replace(norm.NFKC.String(text)) }
 
 // formulaSigns begin a formula in a spreadsheet, which opens what a directory exports.
