@@ -209,9 +209,9 @@ export async function untilFinished(page) {
 	}
 }
 
-// untilInvited waits for the one invitation of the address.
-export async function untilInvited(email) {
-	for (const end = Date.now() + patience; ; await new Promise((resolve) => setTimeout(resolve, 250))) {
+// untilInvited waits for the one invitation of the address, for so many milliseconds.
+export async function untilInvited(email, wait = patience) {
+	for (const end = Date.now() + wait; ; await new Promise((resolve) => setTimeout(resolve, 250))) {
 		const count = await invitations(email);
 		assert.ok(count <= 1, "an address was invited twice");
 		if (count === 1) {
