@@ -154,6 +154,8 @@ type MailMinute struct {
 	// Codes and Notices are how many of them were codes, and notices to people who decide.
 	Codes   int `json:"codes,omitempty"`
 	Notices int `json:"notices,omitempty"`
+	// Back names the last turns of the minute that were given back, so that none is twice.
+	Back []string `json:"back,omitempty"`
 }
 
 // MailQuota is how many mails of the app's own may be sent, by all instances together.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -52,6 +53,14 @@ type mailBooking struct {
 	probe   bool      // see mailTurn, once it has its turn
 }
 
+// minute returns the minute in which the mail counts.
+func (b mailBooking) minute() int64 { return b.at.Unix() / 60 }
+
+// name tells the turn from others of its minute.
+func (b mailBooking) name() string {
+	return strconv.FormatInt(b.at.UnixNano(), 36) + b.request[:min(4, len(b.request))]
+}
+
 // bookMail returns the gate after one more mail, or why there may not be one now: then the gate is
 // as it was. It is a pure function.
 func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (request.MailGate, mailTurn) {
@@ -59,10 +68,13 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 	if left := mailsHeldFor(g, now); left > 0 {
 		return g, mailTurn{wait: left, trouble: mailsFail(g), why: "the mail service is left alone for now"}
 	}
-	minute := now.Unix() / 60
+	minute := asks.minute()
 	next := recentMinutes(g, minute)
 	var hour, lately request.MailMinute // counts
 	for _, m := range next.Minutes {
+		if hour.Mails == 0 {
+			hour.Minute = m.Minute
+		}
 		hour = addMails(hour, m)
 		if m.Minute > minute-lastMinutes {
 			if lately.Mails == 0 {
@@ -76,7 +88,7 @@ func bookMail(g request.MailGate, quota request.MailQuota, asks mailBooking) (re
 	switch {
 	case hour.Mails >= quota.PerHour, code && hour.Codes >= ofCodes.PerHour,
 		notice && hour.Mails >= ofNotices.PerHour && hour.Notices >= reserved.PerHour:
-		free := time.Duration(next.Minutes[0].Minute+mailHour-minute) * time.Minute
+		free := time.Duration(hour.Minute+mailHour-minute) * time.Minute
 		return g, mailTurn{wait: max(time.Minute, free), why: "the mails of the hour are sent"}
 	case lately.Mails >= quota.PerMinute, code && lately.Codes >= ofCodes.PerMinute,
 		notice && lately.Mails >= ofNotices.PerMinute && lately.Notices >= reserved.PerMinute:
@@ -134,12 +146,42 @@ func forgetSmallest(domains map[string]int, except string) {
 	delete(domains, smallest)
 }
 
+// mostBack is how many turns of a minute the gate knows that were given back: more than other calls
+// give back while one tries to.
+const mostBack = 8
+
+// unbookOnce returns unbookMail for the mail, for use in a change that may be called several times.
+// A change that failed with a Conflict may have been written all the same; so in a later round the
+// turn is given back only if the gate still names all that were given back since the first, and not
+// this one. A turn that is not given back counts for an hour, and one that is given back twice
+// exceeds the quota.
+func unbookOnce(booked mailBooking) func(request.MailGate) (next request.MailGate, changed bool) {
+	rounds, last := 0, ""
+	return func(g request.MailGate) (request.MailGate, bool) {
+		rounds++
+		var given []string
+		for _, m := range g.Minutes {
+			if m.Minute == booked.minute() {
+				given = m.Back
+			}
+		}
+		if rounds == 1 && len(given) > 0 {
+			last = given[len(given)-1]
+		}
+		complete := len(given) < mostBack || rounds == 1 || slices.Contains(given, last)
+		if slices.Contains(given, booked.name()) || !complete {
+			return g, false
+		}
+		return unbookMail(g, booked)
+	}
+}
+
 // unbookMail returns the gate without a mail that was booked and certainly was not sent, unless it
 // does not count any more. It is a pure function.
 func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, changed bool) {
-	minute := booked.at.Unix() / 60
+	minute := booked.minute()
 	i := slices.IndexFunc(g.Minutes, func(m request.MailMinute) bool { return m.Minute == minute })
-	if i < 0 {
+	if i < 0 || g.Minutes[i].Mails == 0 {
 		return g, false
 	}
 	if booked.probe && g.HeldUntil.Sub(booked.at.Add(probeTakes)).Abs() <= request.Tick {
@@ -157,9 +199,7 @@ func unbookMail(g request.MailGate, booked mailBooking) (next request.MailGate, 
 			g.Domains[booked.domain]--
 		}
 	}
-	if m.Mails <= 0 {
-		g.Minutes = slices.Delete(g.Minutes, i, i+1)
-	}
+	m.Back = append(slices.Clone(m.Back[max(0, len(m.Back)+1-mostBack):]), booked.name())
 	return g, true
 }
 

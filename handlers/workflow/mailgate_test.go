@@ -149,7 +149,59 @@ func sameCounts(a, b request.MailGate) bool {
 		maps.DeleteFunc(domains, func(_ string, n int) bool { return n == 0 })
 		return domains
 	}
-	return slices.Equal(a.Minutes, b.Minutes) && maps.Equal(counted(a.Domains), counted(b.Domains))
+	minutes := func(g request.MailGate) (counts [][4]int) {
+		for _, m := range g.Minutes {
+			if m.Mails > 0 {
+				counts = append(counts, [4]int{int(m.Minute), m.Mails, m.Codes, m.Notices})
+			}
+		}
+		return counts
+	}
+	return slices.Equal(minutes(a), minutes(b)) && maps.Equal(counted(a.Domains), counted(b.Domains))
+}
+
+// TestTurnOfMailIsGivenBackOnce: the store says that another has changed the gate, and may have
+// written the change all the same.
+func TestTurnOfMailIsGivenBackOnce(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	quota := request.MailQuota{PerMinute: 30, PerHour: 100}
+	booking := func(n int) mailBooking {
+		return mailBooking{kind: request.InvitationMail, domain: "d", request: "abcdef", at: now.Add(time.Duration(n) * time.Millisecond)}
+	}
+	var g request.MailGate
+	for n := range 20 {
+		g, _ = bookMail(g, quota, booking(n))
+	}
+	mails := func(g request.MailGate) int { return g.Minutes[0].Mails }
+	tests := map[string]struct {
+		others  int // turns that others give back between the rounds
+		written bool
+		want    int // mails that count in the end
+	}{
+		"it was written":                      {0, true, 19},
+		"it was written, and others wrote":    {3, true, 16},
+		"it was not written":                  {0, false, 19},
+		"it was not written, and others were": {3, false, 16},
+		"nobody can tell any more":            {12, false, 8},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			back, before := unbookOnce(booking(0)), g
+			first, changed := back(before)
+			if !changed || mails(first) != 19 {
+				t.Fatalf("the first round leaves %d mails", mails(first))
+			}
+			if test.written {
+				before = first
+			}
+			for n := range test.others {
+				before, _ = unbookMail(before, booking(1+n))
+			}
+			if after, _ := back(before); mails(after) != test.want {
+				t.Errorf("%d mails count, want %d", mails(after), test.want)
+			}
+		})
+	}
 }
 
 // TestTurnIsGivenBackAfterLongCall: meanwhile others have booked, and their mails count on.

@@ -284,9 +284,7 @@ func (w *Worker) bookTurn(ctx context.Context, booked *mailBooking) (turn mailTu
 // be tried again and again, and must not use up the turns of others. A turn that can't be given
 // back counts for an hour.
 func (w *Worker) unbookMail(ctx context.Context, booked mailBooking) {
-	_, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
-		return unbookMail(g, booked)
-	})
+	_, err := request.ChangeMailGate(ctx, w.config.MailStore, unbookOnce(booked))
 	if err != nil {
 		w.config.Log.WarnContext(ctx, "a mail that is not sent stays counted at the gate of mails",
 			"code", problem.CodeOf(err), "error", err)

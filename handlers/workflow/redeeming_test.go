@@ -132,7 +132,8 @@ func TestMailCountsWhenItIsSent(t *testing.T) {
 	mails := w.wantMails("ana@contoso.com", 2)
 	minutes := must(w.store.MailGate(t.Context()))(t).Minutes
 	sent := mails[1].At.Unix() / 60
-	if len(minutes) != 1 || minutes[0] != (request.MailMinute{Minute: sent, Mails: 1}) {
+	minutes = slices.DeleteFunc(minutes, func(m request.MailMinute) bool { return m.Mails == 0 }) // given back
+	if len(minutes) != 1 || minutes[0].Minute != sent || minutes[0].Mails != 1 {
 		t.Errorf("counted %+v, sent in minute %d", minutes, sent)
 	}
 }
