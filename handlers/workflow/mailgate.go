@@ -50,6 +50,7 @@ type mailBooking struct {
 	domain  string    // the hash of the mailbox's domain
 	request string    // the hash of the request
 	at      time.Time // when it asks
+	number  int64     // of the turn, of those that the instance has asked for
 	probe   bool      // see mailTurn, once it has its turn
 }
 
@@ -58,7 +59,7 @@ func (b mailBooking) minute() int64 { return b.at.Unix() / 60 }
 
 // name tells the turn from others of its minute.
 func (b mailBooking) name() string {
-	return strconv.FormatInt(b.at.UnixNano(), 36) + b.request[:min(4, len(b.request))]
+	return strconv.FormatInt(b.at.UnixNano(), 36) + b.request[:min(4, len(b.request))] + "." + strconv.FormatInt(b.number, 36)
 }
 
 // bookMail returns the gate after one more mail, or why there may not be one now: then the gate is

@@ -271,7 +271,7 @@ func (j *job) bookMail(ctx context.Context, kind request.MailKind) (mailBooking,
 // knew of failures, so that it has to be told what came of the mail.
 func (w *Worker) bookTurn(ctx context.Context, booked *mailBooking) (turn mailTurn, failing bool, err error) {
 	before, err := request.ChangeMailGate(ctx, w.config.MailStore, func(g request.MailGate) (request.MailGate, bool) {
-		booked.at = w.config.Now()
+		booked.at, booked.number = w.config.Now(), w.booked.Add(1)
 		var next request.MailGate
 		next, turn = bookMail(g, w.config.Mails.Quota, *booked)
 		return next, turn.wait == 0

@@ -90,6 +90,7 @@ type Worker struct {
 	resumption resumption
 	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
 	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
+	booked     atomic.Int64 // turns of mails that were asked for
 	proofKey   atomic.Pointer[request.ProofKey]
 	redeemURLs redeemURLs
 	channels   channelHolds
