@@ -486,6 +486,7 @@ func interrupted[T any](w *world, op string, call func() (T, error)) (T, error) 
 		return none, err
 	}
 	value, err := call()
+	w.tenant.Calls() // waits for the stand-in, which looks at the clock of the world and may not have answered
 	return value, w.afterOp(op, err)
 }
 

@@ -79,8 +79,10 @@ func (r *run) claimed(by *call, address submission.Address, claim request.Claim)
 	}
 	dropped := before.GuestID != "" && claim.GuestID != before.GuestID
 	switch {
+	// A person may take an ended owner up again while the call inherits its claim; it then finds
+	// another owner.
 	case before.Owner != "" && before.Owner != by.about && !owner.State.Ended() &&
-		!sameClaim(before, claim):
+		r.enteredAt[before.Owner] <= by.begunAt && !sameClaim(before, claim):
 		r.breach(lawOthersClaim, "%s changes the claim of %s, which is %s",
 			r.nameOf(by.about), r.nameOf(before.Owner), owner.State)
 	// A clock that is hours ahead takes a guest who is a minute late for one who never comes.
