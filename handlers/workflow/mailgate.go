@@ -152,25 +152,18 @@ func forgetSmallest(domains map[string]int, except string) {
 const mostBack = 8
 
 // unbookOnce returns unbookMail for the mail, for use in a change that may be called several times.
-// A change that failed with a Conflict may have been written all the same; so in a later round the
-// turn is given back only if the gate still names all that were given back since the first, and not
-// this one. A turn that is not given back counts for an hour, and one that is given back twice
-// exceeds the quota.
+// A turn that is not given back counts for an hour, and one that is given back twice exceeds the
+// quota.
 func unbookOnce(booked mailBooking) func(request.MailGate) (next request.MailGate, changed bool) {
-	rounds, last := 0, ""
+	once := giveBackOnce{name: booked.name(), most: mostBack}
 	return func(g request.MailGate) (request.MailGate, bool) {
-		rounds++
 		var given []string
 		for _, m := range g.Minutes {
 			if m.Minute == booked.minute() {
 				given = m.Back
 			}
 		}
-		if rounds == 1 && len(given) > 0 {
-			last = given[len(given)-1]
-		}
-		complete := len(given) < mostBack || rounds == 1 || slices.Contains(given, last)
-		if slices.Contains(given, booked.name()) || !complete {
+		if !once.may(given) {
 			return g, false
 		}
 		return unbookMail(g, booked)

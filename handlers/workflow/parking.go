@@ -104,24 +104,39 @@ func (j *job) awaitTurn(ctx context.Context, verdict admission) (kept bool, err 
 }
 
 // backOnce returns a function that gives the turn back at the gate, for use in a change that may be
-// called several times. A change that failed with a Conflict may have been written all the same; so
-// the turn is given back in a later round only if the gate still names all that were given back
-// since the first round, and not this one. A turn that is not given back costs one invitation of
-// the day, and one that is given back twice exceeds it.
+// called several times. A turn that is not given back costs one invitation of the day, and one that
+// is given back twice exceeds it.
 func (j *job) backOnce(turn admission) func(request.Gate) request.Gate {
-	number, rounds, last := strconv.Itoa(turn.taken.Number), 0, ""
+	once := giveBackOnce{name: strconv.Itoa(turn.taken.Number), most: mostGivenBack}
 	return func(g request.Gate) request.Gate {
-		rounds++
-		given := strings.Fields(g.GivenBack)
-		if rounds == 1 && len(given) > 0 {
-			last = given[len(given)-1]
-		}
-		complete := len(given) < mostGivenBack || rounds == 1 || slices.Contains(given, last)
-		if slices.Contains(given, number) || !complete {
+		if !once.may(strings.Fields(g.GivenBack)) {
 			return g
 		}
 		return turnBack(g, j.config.Now(), turn)
 	}
+}
+
+// giveBackOnce lets a change of a gate that may be called several times give a turn back once. A
+// change that failed with a Conflict may have been written all the same; so in a later round the
+// turn is given back only if the gate still names all that were given back since the first round,
+// and not this one.
+type giveBackOnce struct {
+	name string // of the turn
+	most int    // how many names the gate has at most
+
+	again bool   // it is not the first round
+	last  string // that was given back before the first round
+}
+
+// may reports whether the turn may be given back now. given are the names of those that were, as
+// far as the gate has them, the latest last.
+func (o *giveBackOnce) may(given []string) bool {
+	if !o.again && len(given) > 0 {
+		o.last = given[len(given)-1]
+	}
+	complete := !o.again || len(given) < o.most || slices.Contains(given, o.last)
+	o.again = true
+	return complete && !slices.Contains(given, o.name)
 }
 
 // returnTurn gives a turn back that was taken and not used, if there is one.

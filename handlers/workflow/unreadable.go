@@ -16,8 +16,8 @@ import (
 const unreadableRest = time.Hour
 
 // goesOnWithoutGate reports whether the error only says that the gate can't be read or written, and
-// logs that. No invitation is sent while that lasts. Whatever else the request tries takes no turn,
-// and goes on: what came of it is stored with the request, which may well be possible.
+// logs that. No invitation is sent while that lasts. Whatever else the request tries needs no turn
+// and goes on, and what came of it is stored with the request.
 func (j *job) goesOnWithoutGate(ctx context.Context, err error) bool {
 	switch code := problem.CodeOf(err); {
 	case code == problem.RecordUnreadable:
