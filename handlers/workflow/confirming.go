@@ -96,8 +96,8 @@ func (j *job) askForGuestLater(ctx context.Context, what string, cause error) (n
 
 // everybodys reports whether a failure is the trouble of the whole tenant: what the directory says
 // makes no sense, or there is no token, and the breaker is open. While the gate can't be read the
-// failure counts against the request, so that it is tried for a bounded time; while its table is out
-// of reach it counts as everybody's, since that passes. Each caller has a bound for those, too.
+// failure counts against the request, so that it is tried for a bounded time; while its table is
+// out of reach it counts as everybody's, since that passes. Each caller has a bound for those, too.
 func (j *job) everybodys(ctx context.Context, failure *problem.Error) (bool, error) {
 	if !odd(failure) && !request.TenantWide(failure.Code) {
 		return false, nil

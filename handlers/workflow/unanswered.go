@@ -54,8 +54,9 @@ func (j *job) countFailure(ctx context.Context, failure *problem.Error) (hopeles
 	return err == nil && j.hopeless(), err
 }
 
-// addFailure adds a failed attempt to those of the present effect. The attempt counts even while the
-// gate can't be read: otherwise the message would come again, and the effect be tried, without end.
+// addFailure adds a failed attempt to those of the present effect. The attempt counts even while
+// the gate can't be read: otherwise the message would come again, and the effect be tried, without
+// end.
 func (j *job) addFailure(ctx context.Context, failure *problem.Error) error {
 	accepted := 0
 	gate, err := j.config.Gates.Gate(ctx)

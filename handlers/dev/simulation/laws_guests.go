@@ -39,8 +39,8 @@ func (r *run) holds(h holding, since int) bool {
 	return user.address == h.address && user.kind != request.DeletedGuest || ever && lost > since
 }
 
-// lostSince reports whether the account does not hold the address, or did not at some time since the
-// happening.
+// lostSince reports whether the account does not hold the address, or did not at some time since
+// the happening.
 func (r *run) lostSince(h holding, since int) bool {
 	return r.lost[h] > since || !r.holds(h, since)
 }

@@ -389,8 +389,8 @@ func (r *run) wantOrder(by *call) {
 	// For one probe several requests are resumed, and the witnesses of the breaker are not. The
 	// others go once the breaker is closed.
 	forProbe := r.now.Sub(r.gate.ClosedAt).Abs() < orderAge
-	// In a long outage of this world upkeep runs hours apart. Who looks by itself meanwhile waits for
-	// the next run, too, and may go before those that this run resumes.
+	// In a long outage of this world upkeep runs hours apart. Who looks by itself meanwhile waits
+	// for the next run, too, and may go before those that this run resumes.
 	sparse := r.now.Before(r.gone.until) && r.now.Sub(r.gone.since)/8 > orderAge
 	if !wasParked || by.probing || forProbe || sparse || r.disturbed() {
 		return

@@ -225,9 +225,9 @@ func (r *run) sweepBrings(record request.Request) bool {
 func (r *run) savedWait(by *call, before, after request.Request) {
 	name := r.nameOf(after.ID)
 	_, waits := r.dues[after.ID]
-	// By a clock that is hours behind, a call writes an entry that is due at once for the others, and
-	// a message that finds nothing to do may remove it while the change is being saved. After what a
-	// person wants another entry follows.
+	// By a clock that is hours behind, a call writes an entry that is due at once for the others,
+	// and a message that finds nothing to do may remove it while the change is being saved. After
+	// what a person wants another entry follows.
 	follows := r.skewed() && (by.on.admin || r.obeys(by, before, after))
 	switch {
 	case after.Due.IsZero() || waits || follows:
