@@ -41,6 +41,9 @@ type Message struct {
 	// Due is the due time of the due entry in the store that caused the message, or zero. A worker
 	// that finds nothing to do removes this entry, but not one that was written since.
 	Due time.Time
+	// Resumed says that the turn of the request, which is parked, has come: upkeep sent the message.
+	// Only Advance without a submission has it.
+	Resumed bool
 	// Returns is how often the message was put back on the queue because the tables could not be
 	// written, and Returned when it was for the first time; both are zero for most.
 	Returns  int
@@ -89,11 +92,15 @@ type wireMessage struct {
 	Code       string      `json:"code,omitempty"`
 	// Note is Message.Due in nanoseconds since 1970, as a string, because the host re-formats what
 	// looks like a time.
-	Note string `json:"note,omitempty"`
+	Note    string `json:"note,omitempty"`
+	Resumed bool   `json:"resumed,omitempty"`
 	// Returns is Message.Returns, and Returned is Message.Returned in the form of Note.
 	Returns  int    `json:"returns,omitempty"`
 	Returned string `json:"returned,omitempty"`
 }
+
+// mayResume reports whether the message is of those that can have Resumed.
+func (m Message) mayResume() bool { return m.Kind == Advance && m.Submission == nil }
 
 // Encode returns the message as JSON, at most MaxMessageBytes long. Its errors quote nothing of the
 // content.
@@ -104,9 +111,12 @@ func (m Message) Encode() ([]byte, error) {
 	if !m.Kind.takes(m.Code) {
 		return nil, problem.New(problem.Internal, "the message of request %s lacks its code, or has one that messages of its kind do not have", m.ID)
 	}
+	if m.Resumed && !m.mayResume() {
+		return nil, problem.New(problem.Internal, "the message of request %s resumes, which messages of its kind do not", m.ID)
+	}
 	wire := wireMessage{
 		Version: messageVersion, ID: string(m.ID), Kind: m.Kind, Submission: m.Submission, Code: m.Code,
-		Note: note(m.Due), Returns: m.Returns, Returned: note(m.Returned),
+		Note: note(m.Due), Resumed: m.Resumed, Returns: m.Returns, Returned: note(m.Returned),
 	}
 	encoded, err := json.Marshal(wire)
 	if err != nil {
@@ -158,7 +168,13 @@ func DecodeMessage(data []byte) (Message, error) {
 	if wire.Returns < 0 || wire.Returns > MaxReturns || (wire.Returns > 0) != !returned.IsZero() {
 		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s counts its returns wrongly", id)
 	}
-	message := Message{ID: id, Kind: wire.Kind, Code: wire.Code, Due: due, Returns: wire.Returns, Returned: returned}
+	message := Message{
+		ID: id, Kind: wire.Kind, Code: wire.Code, Due: due, Resumed: wire.Resumed,
+		Returns: wire.Returns, Returned: returned, Submission: wire.Submission,
+	}
+	if message.Resumed && !message.mayResume() {
+		return Message{}, problem.New(problem.MalformedMessage, "the message for request %s resumes, which messages of its kind do not", id)
+	}
 	if wire.Submission == nil {
 		return message, nil
 	}

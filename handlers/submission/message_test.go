@@ -52,6 +52,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		"sends the mail again": {ID: first.ID, Kind: Resend}, "withdraws": {ID: first.ID, Kind: Withdraw},
 		"proves the mailbox": {ID: first.ID, Kind: Prove, Code: "00120034"},
 		"with a due time":    {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 123456700, time.UTC)},
+		"resumed":            {ID: first.ID, Due: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), Resumed: true},
 		"put back": {
 			ID: first.ID, Submission: first.Submission, Returns: 3, Returned: time.Date(2026, 5, 4, 9, 0, 0, 1, time.UTC),
 		}}
@@ -194,17 +195,20 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		"a time without returns":    {replaced(`"version":1`, `"version":1,"returned":"1"`), "returns wrongly"},
 		"negative returns":          {replaced(`"version":1`, `"version":1,"returns":-1,"returned":"1"`), "returns wrongly"},
 		"withdraws what it sends":   {replaced(`"version":1`, `"version":1,"kind":"withdraw"`), "has a submission"},
-		"a code to advance":         {replaced(`"version":1`, `"version":1,"code":"48151623"`), "has one that"},
-		"a proof without a code":    {proof(`""`), "lacks its code"},
-		"a proof with null":         {proof(`null`), "lacks its code"},
-		"a code that is a number":   {proof(`48151623`), "not JSON"},
-		"a code of seven digits":    {proof(`"4815162"`), "lacks its code"},
-		"a code of nine digits":     {proof(`"481516234"`), "lacks its code"},
-		"a code as typed":           {proof(`"4815 1623"`), "lacks its code"},
-		"a code of other digits":    {proof(`"４８１５１６２３"`), "lacks its code"},
-		"a code with a submission":  {replaced(`"version":1`, `"version":1,"kind":"prove","code":"48151623"`), "has a submission"},
-		"a code to withdraw":        {strings.Replace(proof(`"48151623"`), "prove", "withdraw", 1), "has one that"},
-		"invalid UTF-8":             {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
+		"resumes what it sends":     {replaced(`"version":1`, `"version":1,"resumed":true`), "resumes, which"},
+		"resumes to withdraw": {
+			`{"version":1,"id":"` + string(firstMessage(t).ID) + `","kind":"withdraw","resumed":true}`, "resumes, which"},
+		"a code to advance":        {replaced(`"version":1`, `"version":1,"code":"48151623"`), "has one that"},
+		"a proof without a code":   {proof(`""`), "lacks its code"},
+		"a proof with null":        {proof(`null`), "lacks its code"},
+		"a code that is a number":  {proof(`48151623`), "not JSON"},
+		"a code of seven digits":   {proof(`"4815162"`), "lacks its code"},
+		"a code of nine digits":    {proof(`"481516234"`), "lacks its code"},
+		"a code as typed":          {proof(`"4815 1623"`), "lacks its code"},
+		"a code of other digits":   {proof(`"４８１５１６２３"`), "lacks its code"},
+		"a code with a submission": {replaced(`"version":1`, `"version":1,"kind":"prove","code":"48151623"`), "has a submission"},
+		"a code to withdraw":       {strings.Replace(proof(`"48151623"`), "prove", "withdraw", 1), "has one that"},
+		"invalid UTF-8":            {replaced(`Contoso`, "Cont\xffoso"), "company/intact"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -155,19 +155,45 @@ func TestParkedRequestLooksByItselfAtNoon(t *testing.T) {
 	}
 }
 
-func TestParkedRequestResumesOnEarlyMessage(t *testing.T) {
-	w := newWorld(t)
-	w.row("contoso.com", "trusted", "Action", "invite")
-	w.stop()
-	id := w.signUp("ana@contoso.com")
-	if r := w.wantState(id, request.Parked); r.Due.Sub(w.now) < 30*time.Minute {
-		t.Errorf("it is due at %v without a message", r.Due)
+// TestParkedRequestWaitsForItsTurn: whatever brings a parked request before upkeep resumes it, it
+// goes after those that are older.
+func TestParkedRequestWaitsForItsTurn(t *testing.T) {
+	tests := map[string]func(w *world, r request.Request){
+		"an entry that was brought back": func(w *world, r request.Request) {
+			due := w.now.Add(w.config.IntentLease)
+			ok(t, w.store.Postpone(t.Context(), r.ID, due))
+			w.queue = append(w.queue, submission.Message{ID: r.ID, Due: due})
+		},
+		"an entry that does not say that it is parked": func(w *world, r request.Request) {
+			ok(t, w.store.Wait(t.Context(), r.ID, w.now))
+			w.queue = append(w.queue, submission.Message{ID: r.ID, Due: w.now})
+		},
+		"its sign-up once more": func(w *world, r request.Request) {
+			w.queue = append(w.queue, submission.Message{ID: r.ID, Submission: &r.Submission})
+		},
+		"an operator": func(w *world, r request.Request) {
+			w.queue = append(w.queue, submission.Message{ID: r.ID})
+		},
 	}
-	w.tenant.ClearFaults()
-	must(request.CloseBreaker(t.Context(), w.store, "desk@wingtiptoys.com", time.Time{}, w.now))(t)
-	ok(t, w.store.Wait(t.Context(), id, w.now))
-	w.settleMinutes(3)
-	w.wantState(id, request.Done)
+	for name, brought := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 1} })
+			w.row("contoso.com", "trusted", "Action", "invite")
+			w.wantState(w.signUp("ana@contoso.com"), request.Done)
+			w.now = w.now.Add(time.Minute)
+			older := w.wantState(w.signUp("bo@contoso.com"), request.Parked)
+			w.now = w.now.Add(time.Minute)
+			younger := w.wantState(w.signUp("cy@contoso.com"), request.Parked)
+			w.now = time.Date(2026, 5, 5, 0, 0, 1, 0, time.UTC)
+			brought(w, younger)
+			w.deliverAll()
+			w.wantState(younger.ID, request.Parked)
+			w.settle(1)
+			w.wantState(older.ID, request.Done)
+			w.settle(24)
+			w.wantState(younger.ID, request.Done)
+		})
+	}
 }
 
 func TestResumedRequestContinuesAfterCrash(t *testing.T) {
@@ -178,7 +204,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", time.Time{}, w.now))(t)
-	w.queue = append(w.queue, submission.Message{ID: id})
+	w.queue = append(w.queue, submission.Message{ID: id, Resumed: true})
 	w.on("Claim", before, -1, crashes)
 	err := w.deliver()
 	if err == nil {
@@ -526,7 +552,7 @@ func TestProbeLeavesBreakerThatNeedsAdminOpen(t *testing.T) {
 		must(w.store.SaveGate(t.Context(), gate))(t)
 		return nil
 	})
-	w.queue = append(w.queue, submission.Message{ID: id})
+	w.queue = append(w.queue, submission.Message{ID: id, Resumed: true})
 	w.deliverAll()
 	w.interrupt = nil
 	w.wantState(id, request.Done)

@@ -143,39 +143,41 @@ func toResume(
 	return ids
 }
 
-// resumeParked makes parked requests due in the order of their age, as many as the gate lets
-// through. If they came back by themselves, chance would decide who gets the day's invitations.
+// resumeParked enqueues parked requests in the order of their age, as many as the gate lets
+// through, and returns how many, also with an error. If they came back by themselves, chance would
+// decide who gets the day's invitations.
 //
 // It reads the due entries of parked requests, and the records of those that it resumes.
-func (w *Worker) resumeParked(ctx context.Context) error {
+func (w *Worker) resumeParked(ctx context.Context, queue Queue) (resumed int, err error) {
 	now := w.config.Now()
 	gate, err := w.config.Gates.Gate(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the gate: %w", err)
+		return 0, fmt.Errorf("reading the gate: %w", err)
 	}
 	w.tellOfStop(ctx, gate)
 	if room(gate, now, w.config.Pace) == 0 || !w.resumption.due(gate, now) {
-		return nil
+		return 0, nil
 	}
-	resumed, err := w.resume(ctx, gate, now)
+	resumed, err = w.resume(ctx, queue, gate, now)
 	switch {
 	case err != nil:
 		w.resumption.lookAgain(now)
-		return err
-	case resumed:
+	case resumed > 0:
 		w.resumption.lookAgain(now.Add(resumeEvery))
 	default:
 		w.resumption.lookAgain(now.Add(idleLook))
 	}
-	return nil
+	return resumed, err
 }
 
-// resume makes the parked requests due that the gate lets through, and reports whether there are
-// any. The entry of a request that is not parked any more takes nobody's place.
-func (w *Worker) resume(ctx context.Context, gate request.Gate, now time.Time) (resumed bool, err error) {
+// resume enqueues the parked requests that the gate lets through, and returns how many, also with
+// an error. The entry of a request that is not parked any more takes nobody's place.
+func (w *Worker) resume(
+	ctx context.Context, queue Queue, gate request.Gate, now time.Time,
+) (resumed int, err error) {
 	entries, err := w.config.Store.Parked(ctx, mostParked)
 	if err != nil {
-		return false, fmt.Errorf("looking for parked requests: %w", err)
+		return 0, fmt.Errorf("looking for parked requests: %w", err)
 	}
 	done := map[submission.ID]bool{}
 	for _, entry := range entries {
@@ -189,15 +191,17 @@ func (w *Worker) resume(ctx context.Context, gate request.Gate, now time.Time) (
 			if done[id] {
 				continue
 			}
-			if resumed && w.config.Now().Sub(now) > resumeStop {
-				return true, nil
+			if resumed > 0 && w.config.Now().Sub(now) > resumeStop {
+				return resumed, nil
 			}
-			parked, err := w.resumeOne(ctx, id, now)
+			parked, err := w.resumeOne(ctx, queue, id, now)
 			if err != nil {
-				return false, fmt.Errorf("resuming request %s: %w", id, err)
+				return resumed, fmt.Errorf("resuming request %s: %w", id, err)
 			}
 			done[id], others[id] = parked, !parked
-			resumed = resumed || parked
+			if parked {
+				resumed++
+			}
 		}
 		before := len(entries)
 		entries = slices.DeleteFunc(entries, func(entry request.ParkedEntry) bool { return others[entry.ID] })
@@ -207,10 +211,15 @@ func (w *Worker) resume(ctx context.Context, gate request.Gate, now time.Time) (
 	}
 }
 
-// resumeOne makes the request due, and reports whether it is parked. The entry of one that is not
-// was left behind: it comes up at once too, and ceases to say that it is parked. So does the entry
+// resumeOne enqueues the request if it is parked, and reports whether it is. The entry of one that
+// is not was left behind: it is due at once, and ceases to say that it is parked. So does the entry
 // of one that can't be read.
-func (w *Worker) resumeOne(ctx context.Context, id submission.ID, now time.Time) (parked bool, err error) {
+//
+// If the message is lost, the request waits for the lease, comes up as one that is not resumed, and
+// is resumed again.
+func (w *Worker) resumeOne(
+	ctx context.Context, queue Queue, id submission.ID, now time.Time,
+) (parked bool, err error) {
 	r, err := w.config.Store.Load(ctx, id)
 	switch problem.CodeOf(err) {
 	case "", problem.NotFound, problem.RecordUnreadable:
@@ -220,17 +229,18 @@ func (w *Worker) resumeOne(ctx context.Context, id submission.ID, now time.Time)
 	if r.State != request.Parked {
 		return false, w.config.Store.Wait(ctx, id, now)
 	}
-	return true, w.config.Store.Postpone(ctx, id, now)
+	message := submission.Message{ID: id, Due: now.Add(w.config.IntentLease), Resumed: true}
+	return true, w.enqueue(ctx, queue, message)
 }
 
 // resumeParkedOrLog is resumeParked, for a run of upkeep that goes on all the same: the next run
 // looks again. It reports whether it succeeded.
-func (w *Worker) resumeParkedOrLog(ctx context.Context) (resumed bool) {
+func (w *Worker) resumeParkedOrLog(ctx context.Context, queue Queue) (resumed int, succeeded bool) {
 	ctx, cancel := context.WithTimeout(ctx, resumeTime)
 	defer cancel()
-	err := w.resumeParked(ctx)
+	resumed, err := w.resumeParked(ctx, queue)
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "parked requests could not be resumed", "code", problem.CodeOf(err), "error", err)
 	}
-	return err == nil
+	return resumed, err == nil
 }

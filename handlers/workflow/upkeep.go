@@ -36,7 +36,7 @@ const (
 )
 
 // Upkeep enqueues every request that has become due, the oldest first, and returns how many those
-// were. Parked requests become due as the gate has room for them. Before, it looks for policy rows
+// were. So it does with parked requests as the gate has room for them. Before, it looks for policy rows
 // under keys that match nobody, so that they count within a minute. It also goes on with the sweep,
 // which erases personal data that was kept long enough, and logs requests that wait too long. It
 // always logs how many messages are on the queues. It tells those who decide what waits for them.
@@ -58,8 +58,9 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 	defer cancel()
 	w.countMessages(ctx)
 	w.findStrays(ctx)
-	resumed := w.resumeParkedOrLog(ctx)
+	resumed, looked := w.resumeParkedOrLog(ctx, queue)
 	due, err := w.enqueueDue(ctx, queue)
+	due += resumed
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, "not all due requests could be enqueued", "due", due, "code", problem.CodeOf(err), "error", err)
 		if due == 0 {
@@ -67,7 +68,7 @@ func (w *Worker) Upkeep(ctx context.Context, queue Queue) (int, error) {
 		}
 		return due, nil
 	}
-	if resumed {
+	if looked {
 		w.config.Log.InfoContext(ctx, LogUpkeep, "due", due)
 	}
 	w.sendNotices(ctx)
@@ -112,19 +113,27 @@ func (w *Worker) enqueueDue(ctx context.Context, queue Queue) (int, error) {
 		if i > 0 && w.config.Now().Sub(now) > dueTime {
 			return i, nil
 		}
-		again := now.Add(w.config.IntentLease)
-		err = w.config.Store.Postpone(ctx, id, again)
-		if err != nil {
-			return i, fmt.Errorf("postponing request %s: %w", id, err)
-		}
-		encoded, err := submission.Message{ID: id, Due: again}.Encode()
+		err = w.enqueue(ctx, queue, submission.Message{ID: id, Due: now.Add(w.config.IntentLease)})
 		if err != nil {
 			return i, err
 		}
-		err = queue.Enqueue(ctx, encoded)
-		if err != nil {
-			return i, fmt.Errorf("enqueuing request %s: %w", id, err)
-		}
 	}
 	return len(ids), nil
+}
+
+// enqueue postpones the request of the message until the due time in it, and enqueues it.
+func (w *Worker) enqueue(ctx context.Context, queue Queue, message submission.Message) error {
+	err := w.config.Store.Postpone(ctx, message.ID, message.Due)
+	if err != nil {
+		return fmt.Errorf("postponing request %s: %w", message.ID, err)
+	}
+	encoded, err := message.Encode()
+	if err != nil {
+		return err
+	}
+	err = queue.Enqueue(ctx, encoded)
+	if err != nil {
+		return fmt.Errorf("enqueuing request %s: %w", message.ID, err)
+	}
+	return nil
 }

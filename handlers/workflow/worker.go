@@ -244,17 +244,16 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 			return nil, err
 		}
 		return nil, w.stopWaiting(ctx, message.ID, message.Due)
-	case r.Due.After(w.config.Now()) && r.State != request.Parked:
+	case r.Due.After(w.config.Now()) && !(message.Resumed && r.State == request.Parked):
 		// The message is early or doubled; the due entry brings the request back in time. A parked
-		// request may look early: an admin may have closed the circuit breaker, and looking is
-		// cheap.
+		// request that went on now would take the turn of an older one.
 		err = w.mendReview(ctx, r)
 		if err != nil || message.Due.IsZero() {
 			return nil, err
 		}
 		// The due entry may say an earlier time than the record, and would bring it again and
 		// again.
-		err = w.config.Store.Postpone(ctx, r.ID, r.Due)
+		err = j.writeDue(ctx, r.Due)
 		if err != nil {
 			return nil, fmt.Errorf("postponing request %s, which came early: %w", r.ID, err)
 		}
