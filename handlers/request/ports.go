@@ -250,10 +250,11 @@ type Users interface {
 // DeadLetter is a dead letter: a queue message that nobody could work with, kept for a person to
 // look at.
 type DeadLetter struct {
-	ID   string    // the queue's id of the message; keeping the same one again changes nothing
-	At   time.Time // when it was kept
-	Body []byte    // the message as it came, at most 64 KiB
-	Why  string    // what is wrong with it, without repeating anything of the body
+	ID    string    // the queue's id of the message; keeping the same one again changes nothing
+	Queue string    // where it belongs: submission.Queue or DecisionsQueue; "" if nobody has noted it
+	At    time.Time // when it was kept
+	Body  []byte    // the message as it came, at most 64 KiB
+	Why   string    // what is wrong with it, without repeating anything of the body
 }
 
 // DeadLetterStore keeps dead letters. Errors are *problem.Error: StorageUnavailable.

@@ -32,7 +32,7 @@ const leastTroubles = 5
 func (w *Worker) GiveUp(ctx context.Context, messageID string, body []byte) error {
 	message, err := submission.DecodeMessage(body)
 	if err != nil {
-		return w.keepForeign(ctx, submission.PoisonQueue, messageID, body, err)
+		return w.keepForeign(ctx, submission.Queue, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.ID, "message", messageID)
 	began := w.config.Now()
@@ -213,7 +213,7 @@ func (w *Worker) putBackForDays(ctx context.Context, messageID string, message s
 	if message.Kind != submission.Advance {
 		what = string(message.Kind)
 	}
-	err = w.Keep(ctx, messageID, body, problem.New(problem.Internal,
+	err = w.Keep(ctx, submission.Queue, messageID, body, problem.New(problem.Internal,
 		"the %s of request %s failed for days; replay it once the cause is gone", what, message.ID))
 	if err != nil {
 		return w.putBack(ctx, message)
@@ -245,36 +245,41 @@ func (w *Worker) putBack(ctx context.Context, message submission.Message) error 
 	return nil
 }
 
-// keepForeign keeps a message that is not ours. As long as the tables can't be written, it stays on
-// its queue of messages that failed, as a new one: the host gives up on an old one.
+// keepForeign keeps a message that is not ours, and failed on the queue. As long as the tables can't
+// be written, it stays on the queue's poison queue, as a new one: the host gives up on an old one.
 func (w *Worker) keepForeign(ctx context.Context, queue, messageID string, body []byte, why error) error {
-	err := w.Keep(ctx, messageID, body, why)
+	err := w.Keep(ctx, queue, messageID, body, why)
 	if err == nil {
 		return nil
 	}
 	w.config.Log.WarnContext(ctx, "a message can't be kept", "message", messageID, "code", problem.CodeOf(err), "error", err)
-	err = w.config.Queues.Put(ctx, queue, body, w.config.Jitter(foreignDelay))
+	err = w.config.Queues.Put(ctx, poisonQueues[queue], body, w.config.Jitter(foreignDelay))
 	if err != nil {
 		return fmt.Errorf("putting a message back on the queue: %w", err)
 	}
 	return nil
 }
 
+// poisonQueues are where the host puts the messages that failed, by the queue on which they did.
+var poisonQueues = map[string]string{
+	submission.Queue: submission.PoisonQueue, request.DecisionsQueue: request.DecisionsPoisonQueue,
+}
+
 // foreignDelay is how long a message that is not ours waits until it is tried to keep it again: it
 // can't say how often that was.
 const foreignDelay = 15 * time.Minute
 
-// Keep keeps a message that makes no sense as a dead letter; why says what is wrong with it and
-// repeats nothing of it. After nil the message may be forgotten: another attempt would find the
-// same.
+// Keep keeps a message of the queue that makes no sense as a dead letter; why says what is wrong with
+// it and repeats nothing of it. After nil the message may be forgotten: another attempt would find
+// the same.
 //
 // A message without the host's id goes by its content, so that another one is not taken for it.
-func (w *Worker) Keep(ctx context.Context, messageID string, body []byte, why error) error {
+func (w *Worker) Keep(ctx context.Context, queue, messageID string, body []byte, why error) error {
 	if messageID == "" {
 		sum := sha256.Sum256(body)
 		messageID = "sha256-" + hex.EncodeToString(sum[:])
 	}
-	letter := request.DeadLetter{ID: messageID, At: w.config.Now(), Body: body, Why: why.Error()}
+	letter := request.DeadLetter{ID: messageID, Queue: queue, At: w.config.Now(), Body: body, Why: why.Error()}
 	err := w.config.DeadLetters.KeepDeadLetter(ctx, letter)
 	if err != nil {
 		return fmt.Errorf("keeping a dead letter: %w", err)

@@ -91,7 +91,7 @@ func (h *hosted) deliver(m *hostedMessage) {
 		var message submission.Message
 		message, err = submission.DecodeMessage(m.body)
 		if err != nil {
-			err = h.worker.Keep(h.t.Context(), m.id, m.body, err)
+			err = h.worker.Keep(h.t.Context(), submission.Queue, m.id, m.body, err)
 		} else {
 			err = h.worker.Advance(h.t.Context(), message)
 		}

@@ -91,8 +91,8 @@ func (w *Worker) keepSubmission(ctx context.Context, message submission.Message)
 	if err != nil {
 		return err
 	}
-	return w.Keep(ctx, "", body, problem.New(problem.RecordUnreadable, "the record of request %s can't "+
-		"be read; replay its submission if the record is deleted", message.ID))
+	return w.Keep(ctx, submission.Queue, "", body, problem.New(problem.RecordUnreadable,
+		"the record of request %s can't be read; replay its submission if the record is deleted", message.ID))
 }
 
 // awaitReadable lets a request wait that can be read, and needs something else that can't: the

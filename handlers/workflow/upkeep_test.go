@@ -26,7 +26,7 @@ func TestRetentionErasesFinishedRequests(t *testing.T) {
 	invited, denied, reviewed := w.submit("ana@contoso.com"), w.submit("bo@contoso.com"), w.submit("cy@fabrikam.com")
 	w.deliverAll()
 	must(w.reviewer().Deny(t.Context(), w.review(t, "di@fabrikam.com"), "secret words"))(t)
-	ok(t, w.worker.Keep(t.Context(), "m1", []byte(`ana`), problem.New(problem.MalformedMessage, "not one of ours")))
+	ok(t, w.worker.Keep(t.Context(), submission.Queue, "m1", []byte(`ana`), problem.New(problem.MalformedMessage, "not one of ours")))
 	w.settleMinutes(12) // the receipt is compared
 	w.now = w.now.Add(29 * 24 * time.Hour)
 	w.settle(1)

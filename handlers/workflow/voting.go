@@ -66,7 +66,7 @@ var errNoRoom = problem.New(problem.Internal, "%d votes wait already, since the 
 func (w *Worker) GiveUpDecision(ctx context.Context, messageID string, body []byte) error {
 	message, err := request.DecodeDecision(body)
 	if err != nil {
-		return w.keepForeign(ctx, request.DecisionsPoisonQueue, messageID, body, err)
+		return w.keepForeign(ctx, request.DecisionsQueue, messageID, body, err)
 	}
 	w.config.Log.ErrorContext(ctx, LogPoisoned, "request", message.About(), "message", messageID)
 	return w.putDecisionBack(ctx, messageID, message, problem.New(problem.Internal,
@@ -102,7 +102,7 @@ func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message 
 	}
 	age := w.config.Now().Sub(message.Sent()).Abs()
 	if age > limit {
-		return w.Keep(ctx, messageID, plain, why)
+		return w.Keep(ctx, request.DecisionsQueue, messageID, plain, why)
 	}
 	rest := min(max(age/4, leastRest), mostRest)
 	err = w.putAgain(ctx, request.DecisionsQueue, plain, body, returns, w.config.Jitter(rest))

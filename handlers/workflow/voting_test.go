@@ -596,7 +596,7 @@ func TestMessageThatIsNoVoteIsKept(t *testing.T) {
 			ok(t, a.worker.GiveUpDecision(t.Context(), "m", []byte("no vote")))
 			letters := must(a.store.AllDeadLetters(t.Context()))(t)
 			switch {
-			case !gone && (len(letters) != 1 || len(a.put) != 0):
+			case !gone && (len(letters) != 1 || letters[0].Queue != request.DecisionsQueue || len(a.put) != 0):
 				t.Errorf("%d dead letters, put %v", len(letters), a.put)
 			case gone && (len(letters) != 0 || len(a.put) != 1 || a.put[0].queue != request.DecisionsPoisonQueue):
 				t.Errorf("%d dead letters, put %v", len(letters), a.put)

@@ -624,7 +624,7 @@ func (w *world) review(t *testing.T, address string) submission.ID {
 // keep keeps a message as a dead letter.
 func (w *world) keep(messageID, body string) {
 	w.t.Helper()
-	ok(w.t, w.worker.Keep(w.t.Context(), messageID, []byte(body), problem.New(problem.MalformedMessage, "not one of ours")))
+	ok(w.t, w.worker.Keep(w.t.Context(), submission.Queue, messageID, []byte(body), problem.New(problem.MalformedMessage, "not one of ours")))
 }
 
 // kept returns the ids of the dead letters.

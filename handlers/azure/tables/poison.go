@@ -18,11 +18,14 @@ const (
 	messageColumn = "MessageId"
 	bodyColumn    = "Body"
 	whyColumn     = "Why"
+	queueColumn   = "Queue"
 )
 
 // poisonFields returns the columns of a dead letter, but for its body.
 func poisonFields(poison *request.DeadLetter) []field {
-	return []field{{messageColumn, &poison.ID}, {atColumn, &poison.At}, {whyColumn, &poison.Why}}
+	return []field{
+		{messageColumn, &poison.ID}, {queueColumn, &poison.Queue}, {atColumn, &poison.At}, {whyColumn, &poison.Why},
+	}
 }
 
 // KeepDeadLetter implements [request.DeadLetterStore].

@@ -23,7 +23,7 @@ type poisonCommand struct {
 	Show   poisonShowCommand   `cmd:"" help:"Print a kept message. It may hold personal data."`
 	Replay poisonReplayCommand `cmd:"" help:"Put a kept message back on the queue, and delete it here."`
 	Drop   poisonDropCommand   `cmd:"" help:"Delete a kept message."`
-	Return poisonReturnCommand `cmd:"" help:"Move all messages of the queue signups-poison back to the queue signups."`
+	Return poisonReturnCommand `cmd:"" help:"Move all messages of the queues signups-poison and decisions-poison back to signups and decisions."`
 }
 
 func (poisonCommand) Help() string {
@@ -35,6 +35,7 @@ Exit codes: 0 fine; 1 no such message is kept, it can't be replayed as it is, or
 // keptMessage is one message in a list.
 type keptMessage struct {
 	ID       string    `json:"id"`
+	Queue    string    `json:"queue"` // where a replay puts it
 	At       time.Time `json:"at"`
 	Bytes    int       `json:"bytes"`
 	Why      string    `json:"why"`
@@ -42,11 +43,22 @@ type keptMessage struct {
 }
 
 func summary(letter request.DeadLetter) keptMessage {
-	_, err := submission.DecodeMessage(letter.Body)
-	if err != nil {
-		_, err = request.DecodeDecision(letter.Body)
+	queue, err := replayQueue(letter)
+	return keptMessage{
+		ID: letter.ID, Queue: queue, At: letter.At, Bytes: len(letter.Body), Why: letter.Why, Readable: err == nil,
 	}
-	return keptMessage{ID: letter.ID, At: letter.At, Bytes: len(letter.Body), Why: letter.Why, Readable: err == nil}
+}
+
+// replayQueue returns the queue on which a replay puts the letter, with an error if what takes messages
+// from there would keep it again. A letter that was kept by an earlier version of the app does not
+// say where it belongs; what it says tells, as far as it can be read.
+func replayQueue(letter request.DeadLetter) (string, error) {
+	_, err := submission.DecodeMessage(letter.Body)
+	_, decisionErr := request.DecodeDecision(letter.Body)
+	if letter.Queue == request.DecisionsQueue || letter.Queue != submission.Queue && err != nil && decisionErr == nil {
+		return request.DecisionsQueue, decisionErr
+	}
+	return submission.Queue, err
 }
 
 type poisonListCommand struct{}
@@ -94,7 +106,9 @@ func (c poisonShowCommand) Run(s *session, d *deployment) error {
 		Body []byte `json:"body"` // base64: it may be anything
 	}{summary(letter), letter.Body}
 	return s.print(answer, func(w io.Writer) {
-		columns(w, "", [][]string{{"id", letter.ID}, {"kept", letter.At.Format(time.RFC3339)}, {"why", letter.Why}})
+		columns(w, "", [][]string{
+			{"id", letter.ID}, {"queue", answer.Queue}, {"kept", letter.At.Format(time.RFC3339)}, {"why", letter.Why},
+		})
 		fmt.Fprintf(w, "\n%s\n", plain(string(letter.Body)))
 	})
 }
@@ -109,13 +123,7 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	queue := submission.Queue
-	_, err = submission.DecodeMessage(letter.Body)
-	if err != nil {
-		if _, decisionErr := request.DecodeDecision(letter.Body); decisionErr == nil {
-			queue, err = request.DecisionsQueue, nil
-		}
-	}
+	queue, err := replayQueue(letter)
 	if err != nil && !c.Force {
 		return advised{problem.New(problem.InvalidInput, "it would be kept again: %w", err), "If it is useless: guestlist poison drop."}
 	}
@@ -132,7 +140,9 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	return s.print(map[string]any{"replayed": letter.ID}, func(w io.Writer) { fmt.Fprintln(w, plain(letter.ID+" is on the queue again")) })
+	return s.print(map[string]any{"replayed": letter.ID, "queue": queue}, func(w io.Writer) {
+		fmt.Fprintln(w, plain(letter.ID+" is on the queue "+queue+" again"))
+	})
 }
 
 type poisonDropCommand struct {
@@ -166,7 +176,8 @@ const pollEvery = 300 * time.Millisecond
 
 // returned is what came of the messages of a queue.
 type returned struct {
-	Returned   int `json:"returned"`
+	Returned   int `json:"returned"`   // to signups
+	Decisions  int `json:"decisions"`  // to decisions
 	Hidden     int `json:"hidden"`     // still on the queue, roughly
 	Unreadable int `json:"unreadable"` // not base64, so not written by the host
 }
@@ -186,7 +197,11 @@ func (c poisonReturnCommand) Run(s *session, d *deployment) error {
 			submission.PoisonQueue: submission.Queue, request.DecisionsPoisonQueue: request.DecisionsQueue,
 		} {
 			moved, left, err := service.Move(s.ctx, from, to)
-			done.Returned += moved
+			if to == request.DecisionsQueue {
+				done.Decisions += moved
+			} else {
+				done.Returned += moved
+			}
 			for _, id := range left {
 				unreadable[from+" "+id] = true
 			}
@@ -217,6 +232,9 @@ func (c poisonReturnCommand) Run(s *session, d *deployment) error {
 
 func printReturned(w io.Writer, done returned) {
 	fmt.Fprintf(w, "Back on the queue %s: %s.\n", submission.Queue, count(done.Returned, "message"))
+	if done.Decisions > 0 {
+		fmt.Fprintf(w, "Back on the queue %s: %s.\n", request.DecisionsQueue, count(done.Decisions, "message"))
+	}
 	if done.Hidden > 0 {
 		fmt.Fprintf(w, "Not to be seen yet: %s. Repeat the command later.\n", count(done.Hidden, "message"))
 	}
@@ -231,8 +249,8 @@ func printKept(w io.Writer, messages []keptMessage) {
 		fmt.Fprintln(w, "No message is kept.")
 		return
 	}
-	head := []string{"ID", "KEPT", "BYTES", "CAN BE REPLAYED", "WHY"}
+	head := []string{"ID", "QUEUE", "KEPT", "BYTES", "CAN BE REPLAYED", "WHY"}
 	list(w, "", head, messages, func(m keptMessage) []string {
-		return []string{m.ID, shortTime(m.At), strconv.Itoa(m.Bytes), yes(m.Readable), m.Why}
+		return []string{m.ID, m.Queue, shortTime(m.At), strconv.Itoa(m.Bytes), yes(m.Readable), m.Why}
 	})
 }

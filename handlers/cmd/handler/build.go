@@ -307,7 +307,7 @@ func registerQueues(app *functions.App, worker *workflow.Worker) {
 		message, err := submission.DecodeMessage(m.Body)
 		if err != nil {
 			// Another attempt would find the same.
-			return worker.Keep(ctx, m.ID, m.Body, err)
+			return worker.Keep(ctx, submission.Queue, m.ID, m.Body, err)
 		}
 		return worker.Advance(ctx, message)
 	})
@@ -317,7 +317,7 @@ func registerQueues(app *functions.App, worker *workflow.Worker) {
 	app.Queue(decisionsQueue, messageBinding, func(ctx context.Context, m functions.QueueMessage) error {
 		message, err := request.DecodeDecision(m.Body)
 		if err != nil {
-			return worker.Keep(ctx, m.ID, m.Body, err)
+			return worker.Keep(ctx, request.DecisionsQueue, m.ID, m.Body, err)
 		}
 		return worker.Apply(ctx, m.ID, message)
 	})

@@ -27,7 +27,9 @@ var deadLetterTests = map[string]func(*testing.T, Store){
 	},
 
 	"a message is kept once and dropped by its id": func(t *testing.T, store Store) {
-		hostile := request.DeadLetter{ID: "/\\#?' or 1 eq 1\n", At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON"}
+		hostile := request.DeadLetter{
+			ID: "/\\#?' or 1 eq 1\n", Queue: request.DecisionsQueue, At: start, Body: []byte("\x00\xff<script>"), Why: "no JSON",
+		}
 		plain := request.DeadLetter{ID: "800ae4b3-0000-4000-8000-000000000001", At: start, Body: make([]byte, 64<<10), Why: "too long"}
 		again := plain
 		again.Why = "another reason"
