@@ -260,7 +260,8 @@ type Orders struct {
 // DoneOrder is an order that was carried out.
 type DoneOrder struct {
 	Kind OrderKind `json:"kind"`
-	Mark string    `json:"mark"` // names the message
+	Mark string    `json:"mark"`         // names the message
+	By   string    `json:"by,omitempty"` // the object id of the operator
 	At   time.Time `json:"at"`
 }
 
@@ -304,7 +305,9 @@ func (c *Change) Obey(order Order) error {
 	}
 	done := &c.Request.Orders
 	done.Count++
-	done.Last = append(slices.Clone(done.Last), DoneOrder{order.Kind, order.messageMark(), c.Now().UTC().Truncate(Tick)})
+	done.Last = append(slices.Clone(done.Last), DoneOrder{
+		Kind: order.Kind, Mark: order.messageMark(), By: order.By, At: c.Now().UTC().Truncate(Tick),
+	})
 	done.Last = done.Last[max(0, len(done.Last)-MaxOrders):]
 	return nil
 }

@@ -160,7 +160,7 @@ func fullRequest(t testing.TB) request.Request {
 		Unknown:  2,
 		Failures: request.Failures{Count: 4, Throttled: 1, Since: start, Accepted: 12, Looks: 3, Last: "status 500 <&>"},
 		Orders: request.Orders{
-			Count: 2, Ignored: 3, Last: []request.DoneOrder{{Kind: request.RetryOrder, Mark: "00112233445566778899aabbccddeeff", At: start}},
+			Count: 2, Ignored: 3, Last: []request.DoneOrder{{Kind: request.RetryOrder, Mark: "00112233445566778899aabbccddeeff", By: "cccccccc-0000-4000-8000-000000000001", At: start}},
 		},
 		OpenTurn: request.Turn{Number: 7, Day: "2026-05-04", Sharers: "0123456789ab ba9876543210"},
 		Due:      start.Add(time.Hour),

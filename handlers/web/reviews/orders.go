@@ -124,7 +124,7 @@ func (p *pages) showOrders(x *site.Exchange, code int, who person, reference sub
 			}
 		}
 		shown.Events = shown.Events[max(0, len(shown.Events)-mostOrderEvents):]
-		done := slices.ContainsFunc(r.Orders.Last, func(o request.DoneOrder) bool { return carriedOut(o.At, since) })
+		done := slices.ContainsFunc(r.Orders.Last, func(o request.DoneOrder) bool { return o.By == who.Person && carriedOut(o.At, since) })
 		content.Requests = append(content.Requests, shown)
 		if content.Sent == "" || done {
 			content.Sent, content.Pending = sayOrder(x, p.Now(), since, done)

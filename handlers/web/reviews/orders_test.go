@@ -99,12 +99,16 @@ func TestOperatorOrdersAboutRequest(t *testing.T) {
 			if text := page.Text(); !strings.Contains(text, "was not carried out") || !slices.Contains(buttons(page), button) {
 				t.Errorf("two minutes later: buttons %q, the page says %s", buttons(page), text)
 			}
-			w.update(r.ID, func(r *request.Request) {
-				r.Orders = request.Orders{Count: 1, Last: []request.DoneOrder{{Kind: kind, Mark: strings.Repeat("0", 32), At: want.Given.Add(time.Second)}}}
-			})
-			_, page = w.page(response.Header.Get("Location"), "operating")
-			if text := page.Text(); !strings.Contains(text, "was carried out") {
-				t.Errorf("the page says %s", text)
+			for by, said := range map[string]string{"group of operators": "was not carried out", "operating": "Your order was carried out"} {
+				w.update(r.ID, func(r *request.Request) {
+					r.Orders = request.Orders{Count: 1, Last: []request.DoneOrder{{
+						Kind: kind, Mark: strings.Repeat("0", 32), By: people[by].Person, At: want.Given.Add(time.Second),
+					}}}
+				})
+				_, page = w.page(response.Header.Get("Location"), "operating")
+				if text := page.Text(); !strings.Contains(text, said) {
+					t.Errorf("after an order of %s, the page says %s", by, text)
+				}
 			}
 		})
 	}
