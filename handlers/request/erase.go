@@ -14,10 +14,10 @@ import (
 // stays as it is, also the claim on the address: what the request still needs is not known.
 type Erasure struct {
 	// Wish is a withdrawal. It is noted, if it is open, and carried out, with all that belongs to
-	// it, once the record can be read.
+	// it, once the record can be read: the request waits for nothing else then.
 	Wish Instruction
 	// Mail is a wish for another mail. It is noted in the same way, unless there is one already, or
-	// the request is withdrawn or erased.
+	// the request is withdrawn or erased. A request that is being worked on goes on waiting.
 	Mail Instruction
 	// Data says that the personal data is removed now, as [Change.Erase] does. Nobody finds the
 	// claim of the request any more once its address is gone. So the guest that the claim names is

@@ -40,10 +40,14 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 	if erasure.Wish.Open() && known.time(withdrawalColumn).IsZero() {
 		record.set(withdrawalColumn, erasure.Wish.At)
 		record.set(withdrawalByColumn, erasure.Wish.By)
+		delete(record.columns, dueColumn)
 	}
 	if erasure.Mail.Open() && record.hasNone(withdrawalColumn, erasedColumn, resendColumn) {
 		record.set(resendColumn, erasure.Mail.At)
 		record.set(resendByColumn, erasure.Mail.By)
+		if state, _ := record.columns[stateColumn].(string); request.State(state).HearsWishes() {
+			delete(record.columns, dueColumn)
+		}
 	}
 	_, err = replace(ctx, doing, s.requests, record, record.etag)
 	return err

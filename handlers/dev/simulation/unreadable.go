@@ -354,8 +354,13 @@ func (r *run) eraseUnreadable(by *call, id submission.ID, erasure request.Erasur
 	}
 	noted := erasure.Data && before.GuestID == "" && claim.Owner == id &&
 		after.GuestID == claim.GuestID
+	// What somebody wants is done as soon as the record can be read.
+	due := before.Due
+	if after.Withdrawal != before.Withdrawal || after.Resend.Open() && !before.Resend.Open() && before.State.HearsWishes() {
+		due = time.Time{}
+	}
 	if after.State != before.State || after.GuestID != before.GuestID && !noted ||
-		len(after.Grants) != len(before.Grants) || !after.Due.Equal(before.Due) ||
+		len(after.Grants) != len(before.Grants) || !after.Due.Equal(due) ||
 		!erasure.Data && after.Submission != before.Submission {
 		r.breach(lawUntouched, "%s was changed while nobody could read it", r.nameOf(id))
 	}

@@ -117,10 +117,13 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 			r.Resend = request.Instruction{}
 		}
 		if erasure.Wish.Open() && !r.Withdrawal.Open() {
-			r.Withdrawal = erasure.Wish
+			r.Withdrawal, r.Due = erasure.Wish, time.Time{}
 		}
 		if erasure.Mail.Open() && !r.Resend.Open() && !r.Withdrawal.Open() && r.Erased.IsZero() {
 			r.Resend = erasure.Mail
+			if r.State.HearsWishes() {
+				r.Due = time.Time{}
+			}
 		}
 		toTicks(&r.Withdrawal.At, &r.Erased, &r.Resend.At)
 		r.Version = s.newVersion()

@@ -77,6 +77,7 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		noted := must(store.Load(t.Context(), r.ID))(t)
 		want := r
 		want.Withdrawal, want.Version = request.Instruction{At: stored, By: request.ThePartner}, noted.Version
+		want.Due = time.Time{} // it waits for nothing any more
 		wantSame(t, "after a wish", want, noted)
 		mend = spoiler.Request(r.ID)
 		succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Data: true, At: stored}))
@@ -101,13 +102,16 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 			change func(*request.Request)
 			want   request.Instruction
 		}{
-			"":                 {func(*request.Request) {}, at},
-			"beside another":   {func(r *request.Request) { r.Resend = by }, by},
-			"after withdrawal": {func(r *request.Request) { r.Withdrawal = by }, request.Instruction{}},
-			"after erasure":    {func(r *request.Request) { r.Erased = stored }, request.Instruction{}},
+			"once it is done":       {func(r *request.Request) { r.State = request.Done }, at},
+			"while a code is there": {func(r *request.Request) { r.State = request.Proving }, at},
+			"while it is parked":    {func(r *request.Request) { r.State = request.Parked }, at},
+			"beside another":        {func(r *request.Request) { r.Resend = by }, by},
+			"after withdrawal":      {func(r *request.Request) { r.Withdrawal = by }, request.Instruction{}},
+			"after erasure":         {func(r *request.Request) { r.Erased = stored }, request.Instruction{}},
 		} {
 			r := fullRequest(t)
 			r.Resend, r.Withdrawal, r.Erased = request.Instruction{}, request.Instruction{}, time.Time{}
+			r.Due = start.AddDate(0, 0, 3)
 			test.change(&r)
 			r = must(store.Save(t.Context(), r, nil))(t)
 			mend := spoiler.Request(r.ID)
@@ -116,6 +120,9 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 			noted := must(store.Load(t.Context(), r.ID))(t)
 			want := r
 			want.Resend, want.Version = test.want, noted.Version
+			if test.want == at && r.State != request.Parked {
+				want.Due = time.Time{} // it waits for nothing else; a parked request goes on in its turn
+			}
 			wantSame(t, "noted "+name, want, noted)
 		}
 	},
