@@ -196,6 +196,7 @@ func (r *run) step(c *call, f fate) {
 		r.breach(lawInternal, "%s panicked: %s", c.name, c.panics)
 	case c.over:
 		r.event(c, fmt.Sprintf("ends: %v", c.result))
+		r.gateHeard(c)
 		if c.result == nil {
 			r.callEnded(c)
 		}

@@ -334,6 +334,14 @@ func (r *run) opened(by *call, after request.Gate) {
 	}
 }
 
+// gateHeard lets witnesses count anew when a call ends that has had another answer: the gate may have
+// heard of it only now, also if the call then failed.
+func (r *run) gateHeard(by *call) {
+	if by.knows || by.interrupts {
+		r.certain = nil
+	}
+}
+
 // wantBreakerOpen checks, when a call has ended, that the gate knows what the directory said.
 func (r *run) wantBreakerOpen(by *call) {
 	if r.gateUnread(by.begunAt) {
@@ -343,9 +351,6 @@ func (r *run) wantBreakerOpen(by *call) {
 	by.certain = true
 	if by.knows {
 		r.accepted(by)
-	}
-	if by.knows || by.interrupts {
-		r.certain = nil // the gate may have heard of it only now
 	}
 	if code != "" && r.gate.Cause == "" && r.closings == by.closingsThen &&
 		r.count(r.certain, code, true) >= needed(code)+r.others(code) {

@@ -73,7 +73,8 @@ func (r *run) wantTrue(entry request.NoticeEntry) {
 // wantDecider checks that a person who is told decides, as things are or were lately.
 func (r *run) wantDecider(entry request.NoticeEntry, id string, to submission.Address) {
 	record, name := r.recorded[entry.Request], r.nameOf(entry.Request)
-	if r.now.Sub(r.staffAtTime) <= noticeRace || record.Reviewing == nil || r.skewed() {
+	if r.now.Sub(r.staffAtTime) <= noticeRace || record.Reviewing == nil || r.skewed() ||
+		r.current != nil && r.decidersAt[entry.Request] >= r.current.begunAt {
 		return
 	}
 	who, err := r.office.Person(r.context, id)
