@@ -137,6 +137,10 @@ func Overdue(now time.Time) map[State]time.Time {
 // carry out, no mail to send, and nothing to look at.
 func (r Request) AtRest() bool { return r.OnlyLooks() && r.NextLook().IsZero() }
 
+// WaitsForTurn reports whether the request waits for its turn to be invited. A parked one that is
+// withdrawn only waits for what it leaves behind.
+func (r Request) WaitsForTurn() bool { return r.State == Parked && !r.Withdrawal.Open() }
+
 // OnlyLooks reports whether the request has ended and nothing is left to do for it but to look at
 // what was sent, or at how long it waits for a person, if that.
 func (r Request) OnlyLooks() bool {

@@ -22,10 +22,12 @@ const (
 	shortProbe = 15 * time.Minute
 	// probeAgain is how soon another probe may follow one that says nothing about the cause.
 	probeAgain = 5 * time.Minute
-	// parkedLook is how long after the next midnight a parked request looks at the gate by itself.
-	// It need not: upkeep resumes parked requests in the order of their age. By then upkeep has, so
-	// that no request that looks by itself overtakes others.
+	// parkedLook is how long after the next midnight a parked request comes by itself, to write its
+	// due entry anew if that was damaged. Upkeep resumes it, in the order of age.
 	parkedLook = 12 * time.Hour
+	// resumedFor is how long after the lease of its message the turn of a parked request counts. One
+	// that comes later, from a queue that was stopped, must not overtake others.
+	resumedFor = time.Hour
 )
 
 // asking is a request that asks for a turn.

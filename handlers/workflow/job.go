@@ -40,6 +40,9 @@ type job struct {
 	// resumed says that the request was in its present state when this call began, so that an
 	// effect of that state may have been tried before.
 	resumed bool
+	// turnHasCome says that upkeep has sent the message because the turn of the parked request has
+	// come.
+	turnHasCome bool
 	// unparked says that this call has resumed the request, which was parked.
 	unparked bool
 	// failed is the event by which the request failed, until it is saved.
@@ -195,10 +198,16 @@ func (j *job) wait(ctx context.Context, d time.Duration, what, detail string) (n
 	return j.postpone(ctx, d)
 }
 
-// postpone saves the request so that it comes back after d. The due entry is written first: an
+// postpone saves the request so that it comes back after d, and counts what was tried. See pause.
+func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
+	j.Request.Attempt++
+	return j.pause(ctx, d)
+}
+
+// pause saves the request so that it comes back after d, without having tried anything. The due entry is written first: an
 // entry without a waiting request does no harm, and a waiting request without an entry would wait
 // for ever.
-func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
+func (j *job) pause(ctx context.Context, d time.Duration) (next, error) {
 	if j.Request.Version == "" {
 		// A message for a request that is not recorded would remove the entry.
 		err := j.save(ctx)
@@ -207,7 +216,6 @@ func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 		}
 	}
 	before, due := j.Request.Due, j.config.Now().Add(j.config.Jitter(d))
-	j.Request.Attempt++
 	j.Request.Due = due
 	err := j.writeDue(ctx, due)
 	if err != nil {
@@ -227,10 +235,10 @@ func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 	return stop, nil
 }
 
-// writeDue writes the due entry of the request. That of a parked one says what upkeep needs to know
-// to resume it.
+// writeDue writes the due entry of the request. That of one that waits for its turn says what upkeep
+// needs to know to resume it.
 func (j *job) writeDue(ctx context.Context, due time.Time) error {
-	if j.Request.State == request.Parked {
+	if j.Request.WaitsForTurn() {
 		return j.config.Store.Park(ctx, j.Request.ID, due, parkingOf(j.Request))
 	}
 	return j.config.Store.Wait(ctx, j.Request.ID, due)

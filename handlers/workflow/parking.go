@@ -350,23 +350,32 @@ func (j *job) park(ctx context.Context, why string) (next, error) {
 	return j.postpone(ctx, untilTomorrow(j.config.Now())+parkedLook)
 }
 
-// unpark goes on with a parked request if the gate would let it through now, and the policy rows
-// still invite. One that stays parked adds nothing to the history: it may look for weeks.
+// unpark goes on with a parked request whose turn has come if the gate would let it through now, and
+// the policy rows still invite. One that stays parked adds nothing to the history: it may wait for
+// weeks.
+//
+// One that comes by itself writes its due entry anew, and is resumed by it: it can't know whether an
+// older one waits.
 func (j *job) unpark(ctx context.Context) (next, error) {
 	gate, err := j.config.Gates.Gate(ctx)
 	if err != nil {
 		return stop, fmt.Errorf("reading the gate: %w", err)
 	}
 	_, verdict := admit(gate, j.config.Now(), j.config.Pace, j.asking())
-	if verdict.parked || j.Request.FullOn == policy.Day(j.config.Now()) {
+	switch {
+	case verdict.parked:
 		return j.park(ctx, verdict.why)
+	case j.Request.FullOn == policy.Day(j.config.Now()):
+		return j.park(ctx, j.Request.Reason)
+	case !j.turnHasCome:
+		j.resumption.lookAgain(j.config.Now())
+		return j.park(ctx, "it waits for its turn")
 	}
 	n, err := j.askRowsAgain(ctx)
 	if n != proceed || err != nil {
 		return n, err
 	}
-	// It may have looked early. After a crash it must not wait for the time at which it was to
-	// look.
+	// After a crash it must not wait for the time at which it was to come by itself.
 	j.Request.Due = time.Time{}
 	j.unparked = true
 	// Saved before anything is done, so that a person's cancellation meanwhile is respected.

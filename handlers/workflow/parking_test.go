@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,15 @@ func TestParkedRequestWaitsForItsTurn(t *testing.T) {
 		"an operator": func(w *world, r request.Request) {
 			w.queue = append(w.queue, submission.Message{ID: r.ID})
 		},
+		"a turn of five days ago": func(w *world, r request.Request) {
+			w.queue = append(w.queue, submission.Message{ID: r.ID, Due: w.now.AddDate(0, 0, -5), Resumed: true})
+		},
+		"its own time": func(w *world, r request.Request) {
+			r.Due = w.now
+			must(w.store.Save(t.Context(), r, nil))(t)
+			ok(t, w.store.Park(t.Context(), r.ID, w.now, request.Parking{}))
+			w.queue = append(w.queue, submission.Message{ID: r.ID, Due: w.now})
+		},
 	}
 	for name, brought := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -196,6 +206,61 @@ func TestParkedRequestWaitsForItsTurn(t *testing.T) {
 	}
 }
 
+// TestLostMessagesHoldNobodyUp: the host gets none of the messages of a run, or they are slow.
+func TestLostMessagesHoldNobodyUp(t *testing.T) {
+	tests := map[string]func(w *world){
+		"the same instance goes on": func(*world) {},
+		"another one does":          func(w *world) { w.worker = w.newWorker() },
+	}
+	for name, goesOn := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Daily: 80, Spacing: time.Second} })
+			w.row("contoso.com", "trusted", "Action", "invite")
+			w.adminStops()
+			w.submitMany(70)
+			w.settle(1)
+			w.endStop()
+			must(w.worker.Upkeep(t.Context(), &outbox{}))(t)
+			goesOn(w)
+			w.settleMinutes(20)
+			if n := len(w.tenant.Invitations()); n != 70 {
+				t.Errorf("%d invitations after twenty minutes, want 70", n)
+			}
+		})
+	}
+}
+
+// TestWithdrawnRequestIsNotResumed: it waits for what became of its invitation, as long as the
+// directory asks, and takes nobody's turn.
+func TestWithdrawnRequestIsNotResumed(t *testing.T) {
+	w := newWorld(t, func(c *workflow.Config) { c.Pace = request.Pace{Spacing: time.Minute} })
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: http.StatusBadGateway})
+	withdrawn := w.signUp("ana@contoso.com")
+	w.adminStops()
+	w.settleMinutes(4)
+	w.wantState(withdrawn, request.Parked)
+	waits := w.signUp("bo@contoso.com")
+	w.wantState(waits, request.Parked)
+	w.ask(submission.Withdraw, withdrawn)
+	w.endStop()
+	questions := 0
+	for range 60 {
+		w.interrupt = func(op string, after bool) error {
+			if op != "FindGuest" || after {
+				return nil
+			}
+			questions++
+			return &problem.Error{Code: request.DirectoryThrottled, Detail: "later", RetryAfter: 15 * time.Minute}
+		}
+		w.settleMinutes(1)
+	}
+	if questions > 4 {
+		t.Errorf("%d questions in an hour, though the directory asked for a quarter each time", questions)
+	}
+	w.wantState(waits, request.Done)
+}
+
 func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
@@ -204,7 +269,7 @@ func TestResumedRequestContinuesAfterCrash(t *testing.T) {
 	w.wantState(id, request.Parked)
 	w.tenant.ClearFaults()
 	must(request.CloseBreaker(t.Context(), w.store, "admin@example.com", time.Time{}, w.now))(t)
-	w.queue = append(w.queue, submission.Message{ID: id, Resumed: true})
+	w.queue = append(w.queue, submission.Message{ID: id, Due: w.now.Add(w.config.IntentLease), Resumed: true})
 	w.on("Claim", before, -1, crashes)
 	err := w.deliver()
 	if err == nil {
@@ -552,7 +617,7 @@ func TestProbeLeavesBreakerThatNeedsAdminOpen(t *testing.T) {
 		must(w.store.SaveGate(t.Context(), gate))(t)
 		return nil
 	})
-	w.queue = append(w.queue, submission.Message{ID: id, Resumed: true})
+	w.queue = append(w.queue, submission.Message{ID: id, Due: w.now.Add(w.config.IntentLease), Resumed: true})
 	w.deliverAll()
 	w.interrupt = nil
 	w.wantState(id, request.Done)

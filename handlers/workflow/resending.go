@@ -64,7 +64,7 @@ func (j *job) resend(ctx context.Context) (next, error) {
 		return j.resendOwn(ctx)
 	}
 	if left := j.held(); left > 0 {
-		return j.postpone(ctx, left)
+		return j.pause(ctx, left)
 	}
 	r := &resending{job: j, terms: *j.Request.Terms()}
 	n, err := inOrder(ctx, r.findClaim, r.spareMailbox, r.judgeHolder, r.takeTurn, r.recordMail, r.issue)
@@ -160,7 +160,7 @@ func (r *resending) takeTurn(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	if r.admitted.wait > 0 {
-		return r.postpone(ctx, min(r.admitted.wait, resendLook))
+		return r.pause(ctx, min(r.admitted.wait, resendLook))
 	}
 	return proceed, nil
 }

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,23 @@ func TestResendWaitsForGate(t *testing.T) {
 	w.wantTenant(2, 1, 0)
 	w.wantState(id, request.Done)
 	w.wantNothingDue()
+}
+
+// TestWaitAtGateIsNoFailure: a wish that has waited for long is not given up at the first failure.
+func TestWaitAtGateIsNoFailure(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite()
+	w.settle(2)
+	w.adminStops()
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.settle(10)
+	w.endStop()
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: http.StatusTooManyRequests, Headers: retryAfter("10")})
+	w.settle(3)
+	w.wantTenant(2, 1, 0)
+	if whats := w.whats(id); !slices.Contains(whats, "resent") {
+		t.Errorf("the history says %v", whats)
+	}
 }
 
 func TestResendDuringDirectoryFaults(t *testing.T) {

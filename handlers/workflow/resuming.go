@@ -158,11 +158,11 @@ func (w *Worker) resumeParked(ctx context.Context, queue Queue) (resumed int, er
 	if room(gate, now, w.config.Pace) == 0 || !w.resumption.due(gate, now) {
 		return 0, nil
 	}
-	resumed, err = w.resume(ctx, queue, gate, now)
+	resumed, underWay, err := w.resume(ctx, queue, gate, now)
 	switch {
 	case err != nil:
 		w.resumption.lookAgain(now)
-	case resumed > 0:
+	case underWay:
 		w.resumption.lookAgain(now.Add(resumeEvery))
 	default:
 		w.resumption.lookAgain(now.Add(idleLook))
@@ -171,13 +171,14 @@ func (w *Worker) resumeParked(ctx context.Context, queue Queue) (resumed int, er
 }
 
 // resume enqueues the parked requests that the gate lets through, and returns how many, also with
-// an error. The entry of a request that is not parked any more takes nobody's place.
+// an error. underWay reports whether there are any, also such as were enqueued before: their
+// messages may be lost. The entry of a request that is not parked any more takes nobody's place.
 func (w *Worker) resume(
 	ctx context.Context, queue Queue, gate request.Gate, now time.Time,
-) (resumed int, err error) {
+) (resumed int, underWay bool, err error) {
 	entries, err := w.config.Store.Parked(ctx, mostParked)
 	if err != nil {
-		return 0, fmt.Errorf("looking for parked requests: %w", err)
+		return 0, false, fmt.Errorf("looking for parked requests: %w", err)
 	}
 	done := map[submission.ID]bool{}
 	for _, entry := range entries {
@@ -189,31 +190,32 @@ func (w *Worker) resume(
 		others := map[submission.ID]bool{}
 		for _, id := range toResume(gate, now, w.config.Pace, entries) {
 			if done[id] {
+				underWay = true
 				continue
 			}
 			if resumed > 0 && w.config.Now().Sub(now) > resumeStop {
-				return resumed, nil
+				return resumed, true, nil
 			}
 			parked, err := w.resumeOne(ctx, queue, id, now)
 			if err != nil {
-				return resumed, fmt.Errorf("resuming request %s: %w", id, err)
+				return resumed, true, fmt.Errorf("resuming request %s: %w", id, err)
 			}
 			done[id], others[id] = parked, !parked
 			if parked {
-				resumed++
+				resumed, underWay = resumed+1, true
 			}
 		}
 		before := len(entries)
 		entries = slices.DeleteFunc(entries, func(entry request.ParkedEntry) bool { return others[entry.ID] })
 		if len(entries) == before {
-			return resumed, nil
+			return resumed, underWay, nil
 		}
 	}
 }
 
-// resumeOne enqueues the request if it is parked, and reports whether it is. The entry of one that
-// is not was left behind: it is due at once, and ceases to say that it is parked. So does the entry
-// of one that can't be read.
+// resumeOne enqueues the request if it waits for its turn, and reports whether it does. The entry of
+// one that does not was left behind: it is due at once, and ceases to say that it is parked. So does
+// the entry of one that can't be read.
 //
 // If the message is lost, the request waits for the lease, comes up as one that is not resumed, and
 // is resumed again.
@@ -226,7 +228,7 @@ func (w *Worker) resumeOne(
 	default:
 		return false, err
 	}
-	if r.State != request.Parked {
+	if !r.WaitsForTurn() {
 		return false, w.config.Store.Wait(ctx, id, now)
 	}
 	message := submission.Message{ID: id, Due: now.Add(w.config.IntentLease), Resumed: true}

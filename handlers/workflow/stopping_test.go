@@ -93,7 +93,7 @@ func TestSuccessfulProbeLeavesAdminsStop(t *testing.T) {
 	id := w.signUp("ana@contoso.com")
 	w.now = w.now.Add(2 * time.Hour)
 	w.on("Invite", after, -1, func() error { w.adminStops(); return nil })
-	w.queue = append(w.queue, submission.Message{ID: id, Resumed: true})
+	w.queue = append(w.queue, submission.Message{ID: id, Due: w.now.Add(w.config.IntentLease), Resumed: true})
 	w.deliverAll()
 	w.interrupt = nil
 	w.wantState(id, request.Done)

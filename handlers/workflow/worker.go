@@ -231,6 +231,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		return nil, w.advanceVoid(ctx, r, message)
 	}
 	j := w.newJob(r)
+	resumed := message.Resumed && w.config.Now().Sub(message.Due) < resumedFor
 	switch {
 	case message.Kind != submission.Advance:
 	case r.AtRest():
@@ -244,7 +245,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 			return nil, err
 		}
 		return nil, w.stopWaiting(ctx, message.ID, message.Due)
-	case r.Due.After(w.config.Now()) && !(message.Resumed && r.State == request.Parked):
+	case r.Due.After(w.config.Now()) && !(resumed && r.WaitsForTurn()):
 		// The message is early or doubled; the due entry brings the request back in time. A parked
 		// request that went on now would take the turn of an older one.
 		err = w.mendReview(ctx, r)
@@ -259,7 +260,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 		}
 		return nil, nil
 	default:
-		j.broughtBy = message.Due
+		j.broughtBy, j.turnHasCome = message.Due, resumed
 	}
 	j.resumed, j.wasEnded = true, r.State.Ended()
 	return j, nil
