@@ -370,6 +370,7 @@ func (j *job) keepBallots(ctx context.Context, cause error) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	// The due entry must not come before the record says that a ballot waits: it would be removed.
-	return j.postpone(ctx, alone.after(j.Request.Attempt, failure.RetryAfter))
+	// The due entry must not come before the record says that a ballot waits: it would be removed. No
+	// call takes longer than that.
+	return j.postpone(ctx, max(request.LongestAttempt, alone.after(j.Request.Attempt, failure.RetryAfter)))
 }
