@@ -467,7 +467,7 @@ func (r *run) judgeReviews() {
 			continue // by a wrong clock an entry seems old that was just written; the next round lists it
 		}
 		if is && r.sweepComes(id) {
-			entry.Deciders = record.Deciders()
+			entry.Deciders, entry.Since, entry.Stage = record.Deciders(), record.Reviewing.Since, record.Reviewing.Stage
 		}
 		if !is || !entry.Since.Equal(record.Reviewing.Since) || entry.Stage != record.Reviewing.Stage ||
 			!slices.Equal(entry.Deciders, record.Deciders()) {
