@@ -29,30 +29,51 @@ const (
 type Holdings struct {
 	Store Store
 	Seats Seats
+	Now   func() time.Time
 }
 
 // GiveBack gives back what r holds. It is the only code that does, and may be repeated.
 //
-// A request with a guest keeps its seat. The claim goes last: while it exists nobody else acts for
+// A request with a guest keeps its seat. A claim without an intent gets one first, so that nobody
+// invites meanwhile for whom the seat was. The claim goes last: while it exists nobody else acts for
 // the address, and a repeated call finds the seat again.
 //
 // doubt is the intent of an earlier attempt whose answer was lost; zero without one. The guest may
 // exist then, so the claim stays with that intent, and the directory is asked before the next
 // attempt.
-func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) error {
+func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) (err error) {
 	// A request that a person has approved may still hold the seat that it took before.
 	decided := r.Decision != nil && r.Decision.Limits != nil
 	if part != Intent && decided && r.GuestID == "" {
-		err := h.Seats.ReleaseSeat(ctx, r.Decision.Limits.Row, r.ID)
+		claim, err = h.hold(ctx, r, claim, part)
+		if err != nil {
+			return err
+		}
+		err = h.Seats.ReleaseSeat(ctx, r.Decision.Limits.Row, r.ID)
 		if err != nil {
 			return fmt.Errorf("giving the seat back: %w", err)
 		}
 	}
-	err := h.giveClaimBack(ctx, r, claim, part, doubt)
+	err = h.giveClaimBack(ctx, r, claim, part, doubt)
 	if err != nil {
 		return fmt.Errorf("giving the claim back: %w", err)
 	}
 	return nil
+}
+
+// hold returns the claim with an intent, if it is to be given back and has none.
+func (h Holdings) hold(ctx context.Context, r Request, claim Claim, part Part) (Claim, error) {
+	if part == Seat || claim.State != ClaimReserved {
+		return claim, nil
+	}
+	held, err := claim.Begin(h.Now())
+	if err == nil {
+		held, err = h.Store.UpdateClaim(ctx, r.Submission.Email, held)
+	}
+	if err != nil {
+		return claim, fmt.Errorf("holding the claim that is given back: %w", err)
+	}
+	return held, nil
 }
 
 func (h Holdings) giveClaimBack(ctx context.Context, r Request, claim Claim, part Part, doubt time.Time) (err error) {

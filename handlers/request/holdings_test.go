@@ -32,7 +32,7 @@ func TestApprovedRequestGivesItsSeatBack(t *testing.T) {
 		Decision: &policy.Decision{Action: policy.Invite, Limits: &limits},
 		Approval: &request.Approval{By: "desk@example.com"},
 	}
-	holdings := request.Holdings{Store: store, Seats: store}
+	holdings := request.Holdings{Store: store, Seats: store, Now: time.Now}
 	err = holdings.GiveBack(t.Context(), r, claim, request.SeatAndClaim, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestGivingBackLeavesWhatIsStillNeeded(t *testing.T) {
 				ID: id, Submission: submission.Submission{Email: address}, GuestID: test.guest,
 				Decision: &policy.Decision{Action: policy.Invite, Limits: &limits},
 			}
-			holdings := request.Holdings{Store: store, Seats: store}
+			holdings := request.Holdings{Store: store, Seats: store, Now: time.Now}
 			err = holdings.GiveBack(t.Context(), r, claim, test.part, test.doubt)
 			if err != nil {
 				t.Fatal(err)

@@ -274,6 +274,6 @@ func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
 		}
 		return nil
 	}
-	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats}
+	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats, Now: v.config.Now}
 	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
 }

@@ -1,11 +1,13 @@
 package workflow_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
 	"guestlist/handlers/request"
+	"guestlist/handlers/submission"
 )
 
 // TestEndedRequestAsksAgainOnlyAfterAWait leaves an ended request with a claim while the directory
@@ -88,4 +90,61 @@ func TestSeatOfDeniedRequestIsGivenBackThoughMailIsWished(t *testing.T) {
 	w.wantState(id, request.Denied)
 	w.wantSeats("contoso.com", "r", 0)
 	w.wantNothingDue()
+}
+
+// TestSeatIsGivenBackOnlyWithClaim: somebody takes the request up while another call gives its seat
+// back. That call must fail, or keep the other from inviting without a seat.
+func TestSeatIsGivenBackOnlyWithClaim(t *testing.T) {
+	tests := map[string]func(t *testing.T, w *world) (gives func() error, meanwhile func()){
+		"a person cancels what is resumed": func(t *testing.T, w *world) (func() error, func()) {
+			w.order(graphsim.Fault{
+				Match: invitations, Times: 1, Status: http.StatusTooManyRequests, Headers: retryAfter("600"),
+			})
+			id := w.signUp("ana@contoso.com") // has its seat
+			w.adminStops()
+			w.settle(1)
+			w.wantState(id, request.Parked)
+			w.endStop()
+			w.now = w.now.Add(time.Minute)
+			var due outbox
+			must(w.worker.Upkeep(t.Context(), &due))(t)
+			cancel := func() error {
+				_, err := w.reviewer().Cancel(t.Context(), id, "a mistake")
+				return err
+			}
+			return cancel, func() { _ = w.worker.Advance(t.Context(), due[0]) }
+		},
+		"another request inherits what a person takes up again": func(t *testing.T, w *world) (func() error, func()) {
+			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: http.StatusBadGateway})
+			id := w.signUp("ana@contoso.com")
+			w.giveUpNext(id)
+			w.wantState(id, request.Failed)
+			w.now = w.now.Add(2 * time.Hour)
+			w.submit("ana@contoso.com")
+			return w.deliver, func() {
+				_, _ = w.reviewer().Retry(t.Context(), id)
+				_ = w.newWorker().Advance(t.Context(), submission.Message{ID: id})
+			}
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(2))
+			gives, meanwhile := test(t, w)
+			w.on("ReleaseSeat", before, 1, func() error {
+				w.interrupt = nil
+				meanwhile()
+				return nil
+			})
+			err := gives()
+			t.Logf("giving back: %v", err)
+			w.settle(3)
+			w.signUpFor("bo@contoso.com", 1)
+			w.signUpFor("cy@contoso.com", 1)
+			if n := len(w.tenant.Guests()); n > 2 {
+				t.Errorf("%d guests of a row with two seats", n)
+			}
+		})
+	}
 }

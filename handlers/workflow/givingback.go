@@ -20,7 +20,7 @@ func (j *job) giveBack(ctx context.Context, claim request.Claim, part request.Pa
 }
 
 func (w *Worker) holdings() request.Holdings {
-	return request.Holdings{Store: w.config.Store, Seats: w.config.Seats}
+	return request.Holdings{Store: w.config.Store, Seats: w.config.Seats, Now: w.config.Now}
 }
 
 // giveBackEnded gives back the seat and the claim that a request which ended without a guest may

@@ -63,13 +63,21 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 			return n, err
 		}
 	}
-	// If a person takes the owner up again, it finds another owner and gets no seat.
+	// A person may just take the owner up again. The intent keeps it from inviting without its seat,
+	// and then it finds another owner, and gets none.
+	before := claim
+	err = j.changeClaim(ctx, &claim, "holding the claim that is taken over", j.begun)
+	if err != nil {
+		return stop, err
+	}
 	err = j.newJob(owner).giveBack(ctx, claim, request.Seat)
 	if err != nil {
 		return stop, err
 	}
-	err = j.changeClaim(ctx, &claim, "taking the claim over",
-		func(c request.Claim) (request.Claim, error) { return c.TakeOver(j.Request.ID) })
+	err = j.changeClaim(ctx, &claim, "taking the claim over", func(c request.Claim) (request.Claim, error) {
+		before.Version = c.Version
+		return before.TakeOver(j.Request.ID)
+	})
 	if err != nil {
 		return stop, err
 	}
