@@ -15,25 +15,51 @@ import (
 // person, or invite to less than was decided, a person decides. An approval stands, unless the rows
 // deny; then the person has to approve in view of that.
 //
-// Seats are not looked at, since the request may hold one; the invitation needs its seat anyway. If
-// the rows can't be read the request stays parked.
+// If the rows can't be read the request stays parked.
 func (j *job) askRowsAgain(ctx context.Context) (next, error) {
+	o, err := j.objectionByNow(ctx)
+	switch {
+	case err != nil:
+		return j.park(ctx, rowsUnread)
+	case o.state == "":
+		return proceed, nil
+	}
+	return j.endParked(ctx, o)
+}
+
+const (
+	// rowsUnread is why a request waits whose rows can't be read again.
+	rowsUnread = "the policy rows could not be read again"
+	// rowsCount is how long rows count that were asked before a request began to be invited. It may
+	// wait for hours: behind another request for the address, for its mailbox, for the directory.
+	rowsCount = 10 * time.Minute
+)
+
+// lateObjection returns what the rows have against inviting a guest by now, if it is long since they
+// were asked; the zero objection otherwise, or if nothing. An error means that they can't be read.
+func (j *job) lateObjection(ctx context.Context) (objection, error) {
+	if j.unparked || j.config.Now().Sub(j.Request.Since) < rowsCount {
+		return objection{}, nil
+	}
+	return j.objectionByNow(ctx)
+}
+
+// objectionByNow asks the policy rows what they have against inviting the guest by now, the zero
+// objection if nothing. An error means that they can't be read for a while.
+//
+// Seats are not looked at, since the request may hold one; the invitation needs its seat anyway.
+func (j *job) objectionByNow(ctx context.Context) (objection, error) {
 	decider := j.decider
 	decider.Seats = request.FreeSeats{}
 	now, err := decider.Decide(ctx, j.Request.Submission, j.config.Now())
 	if err != nil {
-		j.log.ErrorContext(ctx, "the policy rows can't be read again for a parked request",
-			"code", problem.CodeOf(err), "error", err)
+		j.log.ErrorContext(ctx, "the policy rows can't be read again", "code", problem.CodeOf(err), "error", err)
 		if request.Retryable(problem.CodeOf(err)) {
-			return j.park(ctx, "the policy rows could not be read again")
+			return objection{}, err
 		}
 		now = policy.Unreadable(j.config.Now())
 	}
-	o := j.objectionOfRows(now)
-	if o.state == "" {
-		return proceed, nil
-	}
-	return j.endParked(ctx, o)
+	return j.objectionOfRows(now), nil
 }
 
 // objectionOfRows returns what the rows as they are now have against inviting the guest, the zero

@@ -164,3 +164,28 @@ func TestParkedRequestThatRowsEndSurvivesDeaths(t *testing.T) {
 		w.wantNothingDue()
 	}
 }
+
+// TestRowsCountAfterLongWait: a second sign-up for an address waits behind the first one, which is
+// parked, and the rows change meanwhile.
+func TestRowsCountAfterLongWait(t *testing.T) {
+	for action, want := range map[string]request.State{"deny": request.Denied, "review": request.Review, "invite": request.Done} {
+		t.Run(action, func(t *testing.T) {
+			w := newWorld(t)
+			w.row("contoso.com", "trusted", "Action", "invite", "Groups", groupOne)
+			w.adminStops()
+			first := w.signUpFor("ana@contoso.com", 1)
+			second := w.signUpFor("ana@contoso.com", 24)
+			w.wantState(first, request.Parked)
+			w.wantState(second, request.Inviting)
+			w.row("contoso.com", "trusted", "Action", action, "Groups", groupOne)
+			w.endStop()
+			w.settle(3)
+			w.wantState(first, want)
+			w.wantState(second, want)
+			n := len(w.tenant.Invitations())
+			if allowed := action == "invite"; allowed != (n == 1) {
+				t.Errorf("%d invitations", n)
+			}
+		})
+	}
+}

@@ -124,8 +124,11 @@ func (j *job) awaitOwner(
 	if owner.State == request.Parked {
 		d = max(d, min(time.Hour, owner.Due.Sub(j.config.Now())))
 	}
-	return j.wait(ctx, d, "waiting-for-owner",
-		"request "+string(claim.Owner)+" for the same address is under way")
+	why := "request " + string(claim.Owner) + " for the same address is under way"
+	if j.Request.Reason == why {
+		return j.postpone(ctx, d) // the history says it once: a parked owner may wait for weeks
+	}
+	return j.wait(ctx, d, "waiting-for-owner", why)
 }
 
 // ownerOf returns the request that owns the claim, the zero Request if it is not recorded any more.

@@ -58,6 +58,14 @@ func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
 	if claim.Owner == j.Request.ID {
 		return j.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	}
+	// No seat was taken: there is nothing to give back.
+	o, err := j.lateObjection(ctx)
+	switch {
+	case err != nil:
+		return j.wait(ctx, down.after(j.Request.Attempt, 0), "rows-unread", rowsUnread)
+	case o.state != "":
+		return j.object(ctx, o)
+	}
 	return j.invited(ctx, claim, "repeat",
 		"the address was invited by request "+string(claim.Owner)+"; no second invitation")
 }

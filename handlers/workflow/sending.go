@@ -37,7 +37,7 @@ func (j *job) send(ctx context.Context, claim request.Claim, counted bool) (next
 	if s.first {
 		s.claim = claim.Uncounted()
 	}
-	n, err := inOrder(ctx, s.awaitDirectory, s.findHolder, s.judgeHolder, s.spareMailbox,
+	n, err := inOrder(ctx, s.awaitDirectory, s.findHolder, s.judgeHolder, s.askRows, s.spareMailbox,
 		s.takeSeat, s.takeTurn, s.confirm, s.issue)
 	s.returnTurn(ctx)
 	return n, err
@@ -90,6 +90,18 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 		return request.OriginFound
 	}
 	return known
+}
+
+// askRows leaves out an invitation that has waited, and that the policy rows object to by now.
+func (s *sending) askRows(ctx context.Context) (next, error) {
+	o, err := s.lateObjection(ctx)
+	switch {
+	case err != nil:
+		return s.heldBack(ctx, s.claim, admission{wait: down.after(s.Request.Attempt, 0), why: rowsUnread})
+	case o.state == "":
+		return proceed, nil
+	}
+	return s.endUninvited(ctx, s.claim, o)
 }
 
 // spareMailbox holds back a mail that would be one too many for the address: it waits for another

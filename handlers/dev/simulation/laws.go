@@ -126,7 +126,7 @@ var laws = map[Law]string{
 	lawChecked: "Upkeep that does not say otherwise has checked the rows: every row under a " +
 		"misspelt key is listed, and the log has named it.",
 	lawAskedAgain: "A parked request goes on only if the rows still invite on its terms when it is " +
-		"resumed. If they deny it ends, and else a person decides. An approval stands, but if " +
+		"resumed, and one whose invitation has waited for more than ten minutes likewise. If they deny it ends, and else a person decides. An approval stands, but if " +
 		"the rows deny, a person has to approve it once more.",
 	lawWider: "During a policy apply, and after one that was interrupted, nobody is invited that " +
 		"neither the old rows nor the new ones invite on the same terms. A decision to invite " +

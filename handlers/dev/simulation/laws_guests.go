@@ -202,6 +202,7 @@ func (r *run) beginInvitation(by *call, invitation request.Invitation) {
 	record, stored := r.recorded[by.about]
 	claim, claimed := r.claims[invitation.Address]
 	granted := record.Terms()
+	r.wantRowsAsked(by, record)
 	r.wantWelcome(by, r.tenant.users[invitation.Address], "an invitation")
 	if r.mails != nil {
 		r.wantProof(by, record)

@@ -260,10 +260,30 @@ func (r *run) denyNow(address submission.Address) {
 	}
 }
 
-// savedResumed checks that a parked request goes on as the rows say when it does.
+// rowsCount is how long after a request began to be invited the rows need not be asked again, and
+// rowsClocks by how much clocks that are nearly right may differ.
+const (
+	rowsCount  = 10 * time.Minute
+	rowsClocks = 2 * time.Minute
+)
+
+// wantRowsAsked checks that the rows were asked again for an invitation that has waited.
+func (r *run) wantRowsAsked(by *call, record request.Request) {
+	waited := record.State == request.Inviting && by.started.Sub(record.Since) > rowsCount+rowsClocks
+	if waited && by.reading.happening == 0 && !r.skewed() {
+		r.breach(lawAskedAgain, "%s has waited and is invited, and the rows were not asked again", r.nameOf(by.about))
+	}
+}
+
+// savedResumed checks that a parked request, or one that has waited for its invitation, goes on as
+// the rows say when it does.
 func (r *run) savedResumed(by *call, before, after request.Request) {
-	if before.State != request.Parked || after.State == request.Parked || by.on.admin {
+	waited := before.State == request.Inviting && after.State != before.State && strings.HasPrefix(after.Objection, "row-")
+	if before.State != request.Parked && !waited || after.State == request.Parked || by.on.admin {
 		return
+	}
+	if waited && r.now.Sub(before.Since) < rowsCount-rowsClocks && !r.skewed() {
+		r.breach(lawAskedAgain, "%s ends by its rows while it is being invited", r.nameOf(after.ID))
 	}
 	name := r.nameOf(after.ID)
 	asked := by.reading.happening != 0
@@ -300,7 +320,7 @@ func (r *run) savedResumed(by *call, before, after request.Request) {
 		want = request.Review
 	}
 	if after.State != want {
-		r.breach(lawAskedAgain, "%s was parked and is %s, and the rows lead to %s: %s",
+		r.breach(lawAskedAgain, "%s has waited and is %s, and the rows lead to %s: %s",
 			name, after.State, want, now.Reason)
 	}
 }

@@ -194,7 +194,7 @@ type run struct {
 
 	madeUp      map[submission.ID]bool          // ids that no submission has
 	snapshots   []snapshot                      // of the rows, if so
-	endedByRows map[submission.ID]request.State // parked requests
+	endedByRows map[submission.ID]request.State // requests that have waited
 
 	// Rows under misspelt keys.
 	bans        []*ban
