@@ -80,7 +80,7 @@ func (w *Worker) settle(ctx context.Context, message submission.Message) error {
 		return nil
 	case code == problem.NotFound && message.Kind == submission.Advance:
 		return w.recordTroubled(ctx, message)
-	case code == problem.NotFound && !mayCome(message.ID, w.config.Now()):
+	case code == problem.NotFound && !mayPrecede(message, w.config.Now()):
 		// Anybody can make up an id, so its wish must not stay as a dead letter.
 		w.config.Log.WarnContext(ctx, "the wish of a request that is not recorded failed too often; nothing to do", "request", message.ID)
 		return nil

@@ -314,6 +314,38 @@ func TestWithdrawalBeforeItsSignUpCountsAfterOutage(t *testing.T) {
 	w.wantTenant(0, 0, 0)
 }
 
+// TestWithdrawalBeforeItsSignUpCountsAfterWeeks: both are put back for longer than a queue keeps a
+// message, and the withdrawal comes first in the end.
+func TestWithdrawalBeforeItsSignUpCountsAfterWeeks(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite")
+	id := w.submit("ana@contoso.com")
+	signUp, withdrawal := w.queue[0], submission.Message{ID: id, Kind: submission.Withdraw}
+	w.queue = nil
+	w.interrupt = func(op string, after bool) error {
+		if op != "Put" && !after {
+			return unavailable
+		}
+		return nil
+	}
+	putBack := func(m submission.Message) submission.Message {
+		ok(t, w.worker.GiveUp(t.Context(), "m", must(m.Encode())(t)))
+		return must(submission.DecodeMessage(w.put[len(w.put)-1].body))(t)
+	}
+	for day := range 20 {
+		signUp = putBack(signUp)
+		if day >= 5 {
+			withdrawal = putBack(withdrawal)
+		}
+		w.now = w.now.AddDate(0, 0, 1)
+	}
+	w.interrupt = nil
+	w.queue = append(w.queue, withdrawal, signUp)
+	w.settle(1)
+	w.wantErased(id)
+	w.wantTenant(0, 0, 0)
+}
+
 // TestWithdrawalWithoutSignUpLeavesNoMarkThatStays: the table of due entries is gone for longer
 // than a message comes back.
 func TestWithdrawalWithoutSignUpLeavesNoMarkThatStays(t *testing.T) {

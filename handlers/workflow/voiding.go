@@ -14,10 +14,16 @@ import (
 // message for its lifetime, and one that failed may have been put back.
 const voidFor = 2 * submission.MessageLifetime
 
-// mayCome reports whether a submission of the id that is not recorded may still be on its way. The
-// status page takes no id with a signature that the form did not issue, so the ids are few.
-func mayCome(id submission.ID, now time.Time) bool {
-	return id.HasSignature() && now.Sub(id.Issued()).Abs() < submission.MessageLifetime
+// mayPrecede reports whether the submission that a wish is about may still be on its way, although
+// it is not recorded. As long as the tables can't be written both are put back, so that what counts
+// is when the wish was sent: at its first return at the latest. The status page takes no id with a
+// signature that the form did not issue, so the ids are few.
+func mayPrecede(wish submission.Message, now time.Time) bool {
+	sent := now
+	if !wish.Returned.IsZero() {
+		sent = wish.Returned
+	}
+	return wish.ID.HasSignature() && sent.Sub(wish.ID.Issued()).Abs() < submission.MessageLifetime
 }
 
 // void remembers a withdrawal that came before its submission, which may still be on its way and

@@ -270,7 +270,7 @@ func (w *Worker) open(ctx context.Context, message submission.Message) (*job, er
 func (w *Worker) start(ctx context.Context, message submission.Message) (*job, error) {
 	now := w.config.Now()
 	switch {
-	case message.Kind == submission.Withdraw && mayCome(message.ID, now):
+	case message.Kind == submission.Withdraw && mayPrecede(message, now):
 		return nil, w.void(ctx, message.ID)
 	case message.Submission == nil:
 		w.config.Log.WarnContext(ctx, "a message asks to advance a request that is not recorded; nothing to do", "request", message.ID)
