@@ -145,8 +145,9 @@ func TestBudgetIsLoggedOnce(t *testing.T) {
 	w.wantLine(workflow.LogBudgetSpent, 1)
 }
 
-// TestParkedRequestLooksByItselfAtNoon: upkeep resumes it long before, unless it is not there.
-func TestParkedRequestLooksByItselfAtNoon(t *testing.T) {
+// TestParkedRequestComesByItselfAtNoon: it writes its due entry anew, which may have been damaged.
+// Upkeep resumes it long before, if it can go on.
+func TestParkedRequestComesByItselfAtNoon(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
 	w.stop()
