@@ -21,9 +21,14 @@ const (
 	ProofTime = 24 * time.Hour
 	// CodePatience is how long it is tried to mail the first code.
 	CodePatience = 72 * time.Hour
-	// codesCount is how long codes that are typed for a request count, whatever its state: at least
-	// as long as the status page has a field for them, which is the life of a code and of a form.
-	codesCount = 6 * 24 * time.Hour
+	// TypingTime is how long after a sign-up a code can be typed for it, at least: the status page
+	// has a field for so long. It covers [CodePatience], a few days in which a person takes up
+	// again a request whose code could not be mailed, and [ProofTime].
+	TypingTime = 8 * 24 * time.Hour
+	// codesCount is how long codes that are typed for a request count, whatever its state, from
+	// when it was recorded: longer than the status page has a field for them, since a request's id
+	// is as old as its form, and a code may lie on the queue for a while.
+	codesCount = TypingTime + submission.LongestForm + 24*time.Hour
 	// proofKeyBytes is the length of a key for codes.
 	proofKeyBytes = 32
 )

@@ -103,6 +103,7 @@ func TestTryCode(t *testing.T) {
 		"a person erases it":  {change: func(r *Request) { r.Withdrawal = Instruction{At: proofNoon, By: "desk@wingtiptoys.com"} }, takes: true},
 		"a person erased it":  {change: func(r *Request) { r.State, r.Erased = Cancelled, proofNoon }, takes: true},
 		"it was denied":       {change: func(r *Request) { r.State = Denied }, takes: true},
+		"it ended lately":     {change: func(r *Request) { r.State, r.Created = Done, proofNoon.Add(-12*24*time.Hour) }, takes: true},
 		"it ended long ago":   {change: func(r *Request) { r.State, r.Created = Done, proofNoon.Add(-codesCount) }},
 		"the code of earlier": {code: func(r Request) string { r.Proof.Epoch--; return key.Code(r) }, takes: true},
 	}

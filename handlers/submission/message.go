@@ -23,6 +23,11 @@ const (
 	// MessageLifetime is how long a storage queue keeps a message: the default, which the Functions
 	// host does not change.
 	MessageLifetime = 7 * 24 * time.Hour
+
+	// LongestForm is the most that a form may be open before it is sent, whatever the settings say:
+	// a long weekend. It must stay well below MessageLifetime: a request's id is as old as its
+	// form, and for that long the status page takes an unknown id for a new one.
+	LongestForm = 4 * 24 * time.Hour
 )
 
 // messageVersion is the version of the JSON form that this code writes and reads. A message can

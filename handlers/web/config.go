@@ -131,10 +131,6 @@ func (c *Config) readPages(r *settings.Reader) {
 const (
 	maxFormWait     = time.Minute
 	minFormLifetime = 10 * time.Minute
-	// maxFormLifetime leaves a form open over a long weekend. It must stay well below the seven
-	// days that a message may lie on the queue: a request's id is as old as its form, and for so
-	// long the status page takes an unknown id for a new one.
-	maxFormLifetime = 4 * 24 * time.Hour
 	maxPosts        = 100_000
 	maxProxies      = 5
 	maxKey          = 512 // characters: more than any way of making a key gives
@@ -150,7 +146,7 @@ func (c *Config) readGuards(r *settings.Reader) {
 	c.Guards = guard.Config{
 		FormKeys:      c.keys(r, settings.FormKeys),
 		FormWait:      r.Duration(settings.FormWait, 0, maxFormWait, "3s"),
-		FormLifetime:  r.Duration(settings.FormLifetime, minFormLifetime, maxFormLifetime, "12h"),
+		FormLifetime:  r.Duration(settings.FormLifetime, minFormLifetime, submission.LongestForm, "12h"),
 		PublicOrigins: r.Origins(settings.PublicOrigins),
 		JSONOrigins:   r.Origins(settings.JSONOrigins),
 		JSONKeys:      c.keys(r, settings.JSONKeys),

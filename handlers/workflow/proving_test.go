@@ -214,6 +214,40 @@ func TestCodeIsValidForADay(t *testing.T) {
 	}
 }
 
+// The status page has a field for a code for request.TypingTime after the sign-up.
+func TestCodeThatIsMailedLateCanBeTyped(t *testing.T) {
+	tests := map[string]struct {
+		outage int // in hours
+		retry  bool
+	}{
+		"at the end of the patience": {68, false},
+		"after a retry":              {80, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t)
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
+			id := w.signUp("ana@contoso.com")
+			w.settle(test.outage)
+			w.service.ClearFaults()
+			if test.retry {
+				w.wantState(id, request.Failed)
+				must(w.reviewer().Retry(t.Context(), id))(t)
+			}
+			w.settle(2)
+			w.wantMails("ana@contoso.com", 1)
+			r := w.wantState(id, request.Proving)
+			if valid := r.Proof.Until.Sub(id.Issued()); valid > request.TypingTime {
+				t.Errorf("the code is valid until %s after the sign-up", valid)
+			}
+			w.settleMinutes(int(r.Proof.Until.Sub(w.now)/time.Minute) - 5)
+			w.prove(id, "ana@contoso.com")
+			w.wantState(id, request.Done)
+		})
+	}
+}
+
 func TestProofCountsForLaterRequests(t *testing.T) {
 	tests := map[string]struct {
 		later time.Duration

@@ -271,7 +271,7 @@ func (r *run) typed(id submission.ID, code string) {
 
 // countsCode reports whether a code that is typed for the request must count, whatever its state.
 func (r *run) countsCode(by *call, record request.Request) bool {
-	const young = 6*24*time.Hour - time.Hour
+	const young = request.TypingTime + submission.LongestForm
 	withdrawn := record.Withdrawal.Open() && record.Withdrawal.By == request.ThePartner
 	return by.mails && r.now.Sub(record.Created) < young && record.Proof.Tries < request.MaxProofTries &&
 		!r.proved[record.ID] && !withdrawn && record.State != request.Void && !r.skewed()

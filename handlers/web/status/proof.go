@@ -10,12 +10,8 @@ import (
 	"guestlist/handlers/web/site"
 )
 
-const (
-	// codeLifetime is how long a code counts, from when it was mailed.
-	codeLifetime = 24 * time.Hour
-	// checkingFor is how long the page says that a code is being checked.
-	checkingFor = 10 * time.Minute
-)
+// checkingFor is how long the page says that a code is being checked.
+const checkingFor = 10 * time.Minute
 
 // proofState says what the part of the page about the code shows. Scripts and tests know the
 // names.
@@ -37,10 +33,12 @@ func (p proofState) hasField() bool { return p == proofOpen || p == proofLate ||
 
 // proofState returns the state for the id. Unless the page is detailed, it depends on the id's age,
 // on the tries and on Proved, and on nothing else of a request that was not withdrawn: what is
-// decided makes no difference, nor whether a code was mailed or the request is recorded. n changes
-// only what its writer is shown.
+// decided makes no difference, nor whether a code was mailed or the request is recorded. A detailed
+// page has the field as long as the request waits for a code. n changes only what its writer is
+// shown.
 func (s status) proofState(id submission.ID, progress request.Progress, n notice) proofState {
-	past := s.Now().Sub(id.Issued()) > codeLifetime+s.FormLifetime+clockSkew
+	past := progress.Outcome != request.OutcomeProving &&
+		s.Now().Sub(id.Issued()) > request.TypingTime+s.FormLifetime+clockSkew
 	switch {
 	case !s.Codes, n.Withdrawn, isFinal(progress.Outcome):
 		return proofNone

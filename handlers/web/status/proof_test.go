@@ -74,6 +74,7 @@ func TestPartOfPageAboutCode(t *testing.T) {
 		return p
 	}
 	const field, told = true, false
+	const eightDays = 8 * 24 * time.Hour
 	tests := map[string]struct {
 		progress request.Progress
 		age      time.Duration
@@ -89,9 +90,9 @@ func TestPartOfPageAboutCode(t *testing.T) {
 		"finished":                             {finished, 0, false, "", proofOpen, field, false, "If a code has come"},
 		"denied":                               {outcome(request.OutcomeRefused), 0, false, "", proofOpen, field, false, "If a code has come"},
 		"some tries":                           {tried(finished, 4), 0, false, "", proofOpen, field, false, "If a code has come"},
-		"the last moment":                      {finished, 24*time.Hour + formLifetime + clockSkew - time.Second, false, "", proofOpen, field, false, "If a code has come"},
-		"a moment later":                       {finished, 24*time.Hour + formLifetime + clockSkew, false, "", proofNone, told, false, "looks the same"},
-		"typed after its time":                 {finished, 48 * time.Hour, false, typed(0, time.Minute), proofOver, told, false, "no longer valid"},
+		"the last moment":                      {finished, eightDays + formLifetime + clockSkew - time.Second, false, "", proofOpen, field, false, "If a code has come"},
+		"a moment later":                       {finished, eightDays + formLifetime + clockSkew, false, "", proofNone, told, false, "looks the same"},
+		"typed after its time":                 {finished, 9 * 24 * time.Hour, false, typed(0, time.Minute), proofOver, told, false, "no longer valid"},
 		"just typed":                           {finished, 0, false, typed(0, 0), proofChecking, told, true, "being checked"},
 		"just typed, before it is recorded":    {received, 0, false, typed(0, 0), proofChecking, told, true, "being checked"},
 		"the third, just typed":                {tried(finished, 2), 0, false, typed(2, time.Second), proofChecking, told, true, "being checked"},
@@ -107,15 +108,18 @@ func TestPartOfPageAboutCode(t *testing.T) {
 		"no tries left":                        {tried(finished, 5), 0, false, "", proofSpent, told, false, "You can request access again."},
 		"no tries left, before it is recorded": {tried(received, 5), 0, false, "", proofSpent, told, true, "You can request access again."},
 		"more tries than there are":            {tried(finished, 7), 0, false, "", proofSpent, told, false, "You can request access again."},
-		"no tries left, long ago":              {tried(finished, 5), 48 * time.Hour, false, "", proofNone, told, false, "looks the same"},
+		"no tries left, long ago":              {tried(finished, 5), 9 * 24 * time.Hour, false, "", proofNone, told, false, "looks the same"},
 		"right":                                {proved(tried(finished, 1)), 0, false, typed(0, time.Second), proofDone, told, false, "is confirmed"},
 		"right, at the last try":               {proved(tried(finished, 5)), 0, false, typed(4, time.Second), proofDone, told, false, "is confirmed"},
-		"right, long ago":                      {proved(tried(finished, 2)), 48 * time.Hour, false, "", proofDone, told, false, "is confirmed"},
+		"right, long ago":                      {proved(tried(finished, 2)), 9 * 24 * time.Hour, false, "", proofDone, told, false, "is confirmed"},
 		"right, and in work":                   {proved(tried(inWork, 1)), 0, false, "", proofDone, told, true, "is confirmed"},
 		"withdrawn":                            {outcome(request.OutcomeWithdrawn), 0, false, "", proofNone, told, false, "You have withdrawn"},
 		"withdrawn, once proved":               {proved(outcome(request.OutcomeWithdrawn)), 0, false, "", proofNone, told, false, "You have withdrawn"},
 		"withdrawal asked for":                 {finished, 0, false, "withdrawn=1", proofNone, told, true, "within a few minutes"},
 		"detailed, a code is mailed":           {outcome(request.OutcomeProving), 0, true, "", proofOpen, field, true, "If a code has come"},
+		"detailed, a code is mailed again":     {outcome(request.OutcomeProving), 20 * 24 * time.Hour, true, "", proofOpen, field, true, "If a code has come"},
+		"detailed, denied long ago":            {outcome(request.OutcomeRefused), 20 * 24 * time.Hour, true, "", proofNone, told, false, "not possible"},
+		"discreet, a code is mailed again":     {outcome(request.OutcomeProving), 20 * 24 * time.Hour, false, "", proofNone, told, false, "looks the same"},
 		"detailed, the tries are used":         {tried(outcome(request.OutcomeProving), 5), 0, true, "", proofSpent, told, true, "You can request access again."},
 		"detailed, waiting":                    {outcome(request.OutcomeWaiting), 0, true, "", proofOpen, field, true, "If a code has come"},
 		"detailed, proved and waiting":         {proved(outcome(request.OutcomeWaiting)), 0, true, "", proofDone, told, true, "is confirmed"},
@@ -540,7 +544,7 @@ func TestMailCanBeSentAgainForCodes(t *testing.T) {
 
 func TestCodesInEveryLanguage(t *testing.T) {
 	id := newID(t, pagetest.Morning)
-	old := newID(t, pagetest.Morning.Add(-72*time.Hour))
+	old := newID(t, pagetest.Morning.Add(-9*24*time.Hour))
 	requests := &fakeRequests{}
 	h, _ := newStatus(t, requests, codes, detailed)
 	for name, test := range map[string]struct {

@@ -45,7 +45,7 @@ type Config struct {
 	// Codes says that the app mails codes that prove a mailbox, so the page has a field for one.
 	Codes bool
 	// FormLifetime is how long a form may be open before it is sent. The id of a request is as old
-	// as its form, so the field for the code stays that much longer than a code counts.
+	// as its form, so the field for the code stays that much longer than [request.TypingTime].
 	FormLifetime time.Duration
 	// FormOrigin is the scheme and host of the form, empty where it is the status page's own.
 	FormOrigin string
