@@ -82,7 +82,7 @@ var mailStates = map[request.MailState]string{
 	request.MailUnheard:    "the mail service never took it",
 	request.MailUnderway:   "the mail service has taken it",
 	request.MailHandedOver: "handed over to the recipient's mail system",
-	request.MailFailed:     "given up by the mail service",
+	request.MailFailed:     "given up",
 	request.MailSuppressed: "not sent: mails to the address came back, so the mail service leaves it alone",
 	request.MailUntold:     "sent, as far as is known; the mail service can't be asked",
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // SentMail is the last mail of a kind that was sent for a request: its intent, and its receipt once
-// the mail service has answered.
+// the mail service has answered. One that was given up before the service was asked has failed.
 type SentMail struct {
 	Kind    MailKind  `json:"kind"`
 	Ordinal int       `json:"ordinal"` // of this mail among those of its kind, from 1 on
@@ -45,6 +45,9 @@ type Owed struct {
 	Why string `json:"why,omitempty"`
 	// Person says that a person asked for it, so that it goes out whatever the mailbox has had.
 	Person bool `json:"person,omitempty"`
+	// Unless is the request for the same guest whose mail makes this one needless, if it arrives;
+	// empty if nothing does.
+	Unless submission.ID `json:"unless,omitempty"`
 }
 
 // Mail returns the last mail of the kind, the zero SentMail if there was none.
@@ -100,6 +103,16 @@ func (c *Change) IntendMail(kind MailKind, at time.Time) MailID {
 func (c *Change) SetMail(m SentMail) {
 	mails := slices.DeleteFunc(slices.Clone(c.Request.Mails), func(n SentMail) bool { return n.Kind == m.Kind })
 	c.Request.Mails = append(mails, m)
+}
+
+// GiveUpMail notes that no mail of the kind will be sent, if there was none: the status page must
+// not say that the partner was sent one.
+func (c *Change) GiveUpMail(kind MailKind) {
+	if c.Request.Mail(kind).Ordinal == 0 {
+		c.SetMail(SentMail{
+			Kind: kind, Ordinal: 1, At: c.Now(), State: MailFailed, Code: "not-sent", Guest: c.Request.GuestID,
+		})
+	}
 }
 
 // DropMail takes back the last mail of the kind, which was not sent. before is the one before it.

@@ -26,6 +26,7 @@ const (
 	OutcomeWaiting   Outcome = "waiting"   // a person decides
 	OutcomeInviting  Outcome = "inviting"  // the invitation or the memberships are under way, or wait
 	OutcomeInvited   Outcome = "invited"   // there is a guest, who may or may not have accepted
+	OutcomeUnsent    Outcome = "unsent"    // there is a guest, and no mail with the invitation arrives
 	OutcomeJoined    Outcome = "joined"    // there is a guest who has accepted, as far as is known
 	OutcomeRefused   Outcome = "refused"   // there will be no guest
 	OutcomeWithdrawn Outcome = "withdrawn" // withdrawn by the partner and erased; always shown
@@ -58,14 +59,16 @@ func (t Tracker) Progress(ctx context.Context, id submission.ID) (Progress, erro
 
 // Progress returns what anybody who holds the link may know of the request.
 func (r Request) Progress() Progress {
-	outcome := states[r.State].outcome
+	outcome, mail := states[r.State].outcome, r.Mail(InvitationMail)
 	switch {
 	case !r.Erased.IsZero() && r.Withdrawal.By == ThePartner:
 		outcome = OutcomeWithdrawn
 	case r.State == Done && !r.Joined.IsZero():
 		outcome = OutcomeJoined
-	case r.State == Done && r.Owed.Kind == InvitationMail && !r.Mail(InvitationMail).Arrives():
+	case r.State == Done && r.Owed.Kind == InvitationMail && !mail.Arrives():
 		outcome = OutcomeInviting // nothing was sent yet
+	case r.State == Done && mail.Ordinal > 0 && !mail.Arrives():
+		outcome = OutcomeUnsent
 	}
 	return Progress{
 		Stage: r.State.Stage(), Outcome: outcome, Address: r.Submission.Email.Masked(),

@@ -29,6 +29,9 @@ func TestProgressSaysWhatLinkMayTell(t *testing.T) {
 			r.Owed = Owed{Kind: InvitationMail, Since: at}
 			r.Mails = []SentMail{{Kind: InvitationMail, Ordinal: 1, At: at, State: MailHandedOver}}
 		}, Progress{Stage: StageFinished, Outcome: OutcomeInvited, Address: "a***@contoso.com"}},
+		"mailed in vain": {Done, func(r *Request) {
+			r.Mails = []SentMail{{Kind: InvitationMail, Ordinal: 1, At: at, State: MailFailed}}
+		}, Progress{Stage: StageFinished, Outcome: OutcomeUnsent, Address: "a***@contoso.com"}},
 		"accepted, and not all groups":  {Failed, joined, Progress{Stage: StageFinished, Outcome: OutcomeRefused, Address: "a***@contoso.com"}},
 		"withdrawn by the partner":      {Cancelled, erased(ThePartner), Progress{Stage: StageFinished, Outcome: OutcomeWithdrawn, Address: "a***@contoso.com"}},
 		"erased by an admin":            {Done, erased("desk"), Progress{Stage: StageFinished, Outcome: OutcomeInvited, Address: "a***@contoso.com"}},

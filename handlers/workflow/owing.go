@@ -19,8 +19,8 @@ const (
 )
 
 // oweInvitation notes that the guest is to be sent the app's own invitation mail, last of all: the
-// link in it works once the groups are there. A guest who has accepted needs none, and one whom
-// another request has invited was sent that one's.
+// link in it works once the groups are there. A guest who has accepted needs none, nor one whom
+// another request has invited, if that one's mail arrives.
 func (j *job) oweInvitation() {
 	r, terms := &j.Request, j.Request.Terms()
 	if j.config.Mails == nil || terms == nil || terms.Mail(true) != policy.OwnMail || r.GuestID == "" {
@@ -29,7 +29,7 @@ func (j *job) oweInvitation() {
 	last := r.Mail(request.InvitationMail)
 	others := last.Guest != "" && last.Guest != r.GuestID // the link leads to a guest who is gone
 	known := last.Arrives() && r.Vanished == 0 && !others
-	if !r.Joined.IsZero() || r.RepeatOf != "" || known {
+	if !r.Joined.IsZero() || known {
 		return
 	}
 	if others && last.Open() {
@@ -37,6 +37,7 @@ func (j *job) oweInvitation() {
 		j.SetMail(last)
 	}
 	j.Owe(request.InvitationMail)
+	r.Owed.Unless = r.RepeatOf
 }
 
 // payOwed sends the mail that an ended request is owed. That it can't be sent changes nothing else
@@ -44,13 +45,18 @@ func (j *job) oweInvitation() {
 func (j *job) payOwed(ctx context.Context) (next, error) {
 	r := &j.Request
 	owed := r.Owed
+	waited := j.config.Now().Sub(owed.Since).Abs()
+	if owed.Unless != "" && waited < owedPatience {
+		n, err := j.awaitOtherMail(ctx)
+		if n != proceed || err != nil {
+			return n, err
+		}
+	}
 	if j.config.Mails == nil {
 		return j.payByDirectory(ctx)
 	}
-	waited := j.config.Now().Sub(owed.Since).Abs()
 	if waited >= owedPatience {
-		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
-		return j.paid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")
+		return j.unpaid(ctx, "mail-given-up", "the "+string(owed.Kind)+" mail could not be sent for days")
 	}
 	e := errand{kind: owed.Kind, person: owed.Person, write: j.writeInvitation}
 	switch owed.Kind {
@@ -76,11 +82,10 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	case outcome.sent:
 		j.planReminder()
 		return j.paid(ctx, outcome.what, outcome.why)
+	case outcome.what == mailRefused:
+		return j.unpaid(ctx, outcome.what, outcome.why)
 	case outcome.refused:
-		if outcome.what == mailRefused {
-			j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
-		}
-		return j.paid(ctx, outcome.what, outcome.why)
+		return j.dropped(ctx, outcome.what, outcome.why)
 	}
 	if waited >= owedAlarm {
 		j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
@@ -104,6 +109,22 @@ func (j *job) payByDirectory(ctx context.Context) (next, error) {
 	r.Resend = request.Instruction{At: j.config.Now(), By: request.TheApp}
 	j.Record("mail-left", why+"; the directory sends its own")
 	return again, j.save(ctx)
+}
+
+// unpaid ends the attempts to send a mail that somebody misses, so it writes the line that alerts
+// look for.
+func (j *job) unpaid(ctx context.Context, what, why string) (next, error) {
+	owed := j.Request.Owed
+	j.log.ErrorContext(ctx, LogMailOwed, "kind", owed.Kind, "since", owed.Since)
+	return j.dropped(ctx, what, why)
+}
+
+// dropped ends the attempts to send a mail that will not be sent.
+func (j *job) dropped(ctx context.Context, what, why string) (next, error) {
+	if j.Request.Owed.Kind == request.InvitationMail {
+		j.GiveUpMail(request.InvitationMail)
+	}
+	return j.paid(ctx, what, why)
 }
 
 // paid ends the attempts to send a mail.

@@ -422,7 +422,7 @@ func (r *run) savedDebt(by *call, before, after request.Request, events []reques
 	id := after.ID
 	terms, sent := after.Terms(), after.Mail(request.InvitationMail)
 	invited := after.State == request.Done && before.State != request.Done && by.mails &&
-		terms != nil && terms.Mail(true) == policy.OwnMail && after.Joined.IsZero() && after.RepeatOf == ""
+		terms != nil && terms.Mail(true) == policy.OwnMail && after.Joined.IsZero()
 	owe := func(kind request.MailKind) { r.debts[debt{id, kind}] = owing{r.now, r.now} }
 	switch {
 	case after.Withdrawal.Open(), !after.Erased.IsZero():
@@ -471,6 +471,11 @@ func (r *run) paidDebt(by *call, before request.Request, events []request.Event)
 		excused = excused || r.refusedMails[request.NewMailID(id, kind, ordinal)]
 	case "mail-given-up":
 		excused = excused || r.now.Sub(d.since) > 7*24*time.Hour-time.Hour
+	case "mail-needless":
+		excused = excused || r.otherMailed(before)
+	case "mail-withheld":
+		box, err := r.memory.Mailbox(r.context, r.address[id])
+		excused = excused || err == nil && box.WishesSpent(r.now)
 	case "mail-left": // the directory sends its own
 		excused = excused || !by.mails
 	case "mail-dropped":
@@ -479,6 +484,21 @@ func (r *run) paidDebt(by *call, before request.Request, events []request.Event)
 	if !excused {
 		r.breach(lawMailOwed, "%s is owed the %s mail no more (%s), and it was not sent", r.nameOf(id), kind, what)
 	}
+}
+
+// otherMailed reports whether the request that this one repeats has sent the guest a mail, or the
+// directory has.
+func (r *run) otherMailed(record request.Request) bool {
+	other := r.recorded[record.Owed.Unless]
+	byDirectory := !r.claims[r.address[record.ID]].MailedAt.Before(other.Created)
+	return other.Mail(request.InvitationMail).Arrives() || byDirectory
+}
+
+// otherMails reports whether the request that this one repeats may still send its mail.
+func (r *run) otherMails(record request.Request) bool {
+	other := r.recorded[record.Owed.Unless]
+	return record.Owed.Unless != "" &&
+		(other.Owed.Kind == request.InvitationMail || !other.State.Ended() || other.Mail(request.InvitationMail).Open())
 }
 
 // mayDropMail reports whether a mail with a redeem URL need not be sent: the guest has accepted, is
@@ -519,7 +539,7 @@ func (r *run) wantSoon(record request.Request) {
 		r.gate.HeldUntil.After(since) || r.unlucky[address] != "" || r.failures[record.ID] > 0)
 	excused := r.skewed() || lately >= ownMailsPerDay || r.mails.quota.PerHour < 20 || r.mails.quota.PerMinute < 2 ||
 		r.now.Sub(r.suppressedAt[address]) < request.SuppressedFor+time.Minute ||
-		r.heldBack(record.ID) || directory
+		r.heldBack(record.ID) || directory || r.otherMails(record)
 	switch {
 	case excused:
 		d.held = r.now

@@ -172,7 +172,7 @@ func fullRequest(t testing.TB) request.Request {
 			{Kind: request.InvitationMail, Ordinal: 1, At: start, Guest: "guest-1"},
 		},
 		RemindAt:   start.Add(7 * time.Second),
-		Owed:       request.Owed{Kind: request.InvitationMail, Since: start, Person: true},
+		Owed:       request.Owed{Kind: request.InvitationMail, Since: start, Person: true, Unless: newID(t)},
 		Resend:     request.Instruction{At: start.Add(2 * time.Second), By: request.ThePartner},
 		MailAsked:  start.Add(5 * time.Second),
 		Retried:    start.Add(6 * time.Second),

@@ -272,7 +272,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	"callers share no memory with the store": func(t *testing.T, store Store) {
 		record, events := fullRequest(t), event("first")
 		want := asStored(fullRequest(t))
-		want.ID, want.RepeatOf = record.ID, record.RepeatOf
+		want.ID, want.RepeatOf, want.Owed = record.ID, record.RepeatOf, record.Owed
 		saved := must(store.Save(t.Context(), record, events))(t)
 		want.Version, want.Events = saved.Version, saved.Events
 		loaded := must(store.Load(t.Context(), record.ID))(t)

@@ -28,8 +28,8 @@ func TestContract(t *testing.T) {
 	})
 	for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
 		for _, outcome := range []request.Outcome{
-			request.OutcomeOpen, request.OutcomeProving, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeJoined,
-			request.OutcomeRefused, request.OutcomeWithdrawn,
+			request.OutcomeOpen, request.OutcomeProving, request.OutcomeWaiting, request.OutcomeInviting, request.OutcomeInvited, request.OutcomeUnsent,
+			request.OutcomeJoined, request.OutcomeRefused, request.OutcomeWithdrawn,
 		} {
 			requests.progress = request.Progress{Stage: stage, Outcome: outcome, Address: "a***@contoso.com"}
 			c.Check(t, http.MethodGet, path, ask(page, known, pagetest.JSONType))

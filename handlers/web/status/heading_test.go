@@ -35,6 +35,7 @@ func TestHeadingSaysWhatHappened(t *testing.T) {
 		"waiting":   {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWaiting}, "Your request is waiting for a decision", 1},
 		"inviting":  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting}, "We are preparing your invitation", 1},
 		"invited":   {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInvited}, "We have sent your invitation", 2},
+		"unsent":    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeUnsent}, "Your invitation mail did not go out", 2},
 		"joined":    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeJoined}, "Your guest access is ready", 2},
 		"refused":   {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, "We can’t give you access", 2},
 		"withdrawn": {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeWithdrawn}, "Your request is withdrawn", 2},

@@ -233,6 +233,7 @@ func TestActionsOfPage(t *testing.T) {
 		"being invited":              {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting, Address: "a***@contoso.com"}, true, "", false, true, true, "An invitation to a***@contoso.com is being prepared"},
 		"being invited, but erased":  {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInviting}, true, "", false, true, true, "An invitation to the address that you gave is being prepared"},
 		"invited":                    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeInvited, Address: "a***@contoso.com"}, true, "", true, true, false, "An invitation to a***@contoso.com was sent"},
+		"invited, and not mailed":    {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeUnsent, Address: "a***@contoso.com"}, true, "", true, true, false, "could not be delivered"},
 		"joined":                     {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeJoined}, true, "", false, true, false, "You have access"},
 		"not possible":               {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, true, "", false, true, false, "not possible at present"},
 		"not possible, but discreet": {request.Progress{Stage: request.StageFinished, Outcome: request.OutcomeRefused}, false, "", true, true, false, "looks the same"},
@@ -459,7 +460,7 @@ func TestProblemPageLeadsToForm(t *testing.T) {
 func TestStatusPageInEveryLanguage(t *testing.T) {
 	id := newID(t, pagetest.Morning)
 	for _, l := range i18n.Languages() {
-		for _, outcome := range []request.Outcome{"", "proving", "waiting", "inviting", "invited", "joined", "refused", "withdrawn"} {
+		for _, outcome := range []request.Outcome{"", "proving", "waiting", "inviting", "invited", "unsent", "joined", "refused", "withdrawn"} {
 			for _, stage := range []request.Stage{request.StageReceived, request.StageInWork, request.StageFinished} {
 				if outcome != "" && stage != request.StageFinished {
 					continue

@@ -63,7 +63,7 @@ func (s status) proofState(id submission.ID, progress request.Progress, n notice
 // isFinal reports whether the outcome leaves nothing to prove.
 func isFinal(outcome request.Outcome) bool {
 	switch outcome {
-	case request.OutcomeInvited, request.OutcomeJoined, request.OutcomeRefused, request.OutcomeWithdrawn:
+	case request.OutcomeInvited, request.OutcomeUnsent, request.OutcomeJoined, request.OutcomeRefused, request.OutcomeWithdrawn:
 		return true
 	}
 	return false

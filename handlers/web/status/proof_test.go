@@ -205,6 +205,7 @@ func TestDiscreetPageDoesNotTellWhetherCodeWasMailed(t *testing.T) {
 		"review":            {request.StageFinished, request.OutcomeWaiting, "a***@contoso.com"},
 		"inviting":          {request.StageFinished, request.OutcomeInviting, "a***@contoso.com"},
 		"done":              {request.StageFinished, request.OutcomeInvited, "a***@contoso.com"},
+		"unsent":            {request.StageFinished, request.OutcomeUnsent, "a***@contoso.com"},
 		"joined":            {request.StageFinished, request.OutcomeJoined, "a***@contoso.com"},
 		"denied":            {request.StageFinished, request.OutcomeRefused, "a***@contoso.com"},
 		"denied and erased": {request.StageFinished, request.OutcomeRefused, ""},

@@ -378,10 +378,11 @@ func (s status) page(id submission.ID, progress request.Progress, reader site.Re
 	checked := proof == proofChecking || proof == proofLate
 	content := statusContent{
 		notice: n, Reference: id.Reference(), State: state, Next: reader.Say("next." + state), Over: over, Contact: s.Style.Contact,
-		Again:     progress.Stage != request.StageFinished || pending || checked || n.Withdrawn && !over,
-		Look:      site.PathOf(id),
-		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || proving || progress.Outcome == request.OutcomeInvited),
-		Codes:     s.Codes, Proof: s.proofContent(proof, progress, reader, n),
+		Again: progress.Stage != request.StageFinished || pending || checked || n.Withdrawn && !over,
+		Look:  site.PathOf(id),
+		CanResend: n.Resent == 0 && (state == string(request.StageFinished) || proving || progress.Outcome == request.OutcomeInvited ||
+			progress.Outcome == request.OutcomeUnsent),
+		Codes: s.Codes, Proof: s.proofContent(proof, progress, reader, n),
 	}
 	if len(n.keep) > 0 {
 		content.Look += "?" + n.keep.Encode()
