@@ -19,7 +19,7 @@ const (
 	LogUnreadable    = "record unreadable"         // with every message that it holds up, and by the sweep
 	LogOverdue       = "requests wait too long"    // once a round of the sweep for each state
 	LogMailsStopped  = "mails stopped"             // the service takes no mails; once each time
-	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it is given up or refused
+	LogMailOwed      = "mail owed"                 // with each attempt once it is late, and when it will not be sent
 	LogNoticeLost    = "notice given up"           // somebody who decides was not told for days, and is not any more
 	LogOrderObeyed   = "order carried out"         // of an operator
 	LogOrderIgnored  = "order ignored"             // it may be forged

@@ -53,12 +53,8 @@ const (
 	mailLooks = 2 * time.Hour
 )
 
-const (
-	// mailRefused is the event of a mail that the service refuses for good.
-	mailRefused = "mail-refused"
-	// mailFound is that of a mail whose answer was lost, and that was handed over.
-	mailFound = "mail-found"
-)
+// mailFound is the event of a mail whose answer was lost, and that was handed over.
+const mailFound = "mail-found"
 
 // mailing schedules a mail that the service did not take for a passing reason.
 var mailing = schedule{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
@@ -77,6 +73,7 @@ type errand struct {
 type mailOutcome struct {
 	sent    bool
 	refused bool          // it will not be sent
+	missed  bool          // with refused: somebody must be told, since the mail was due
 	wait    time.Duration // before it is tried again
 	trouble bool          // it waits because of the mail service
 	what    string        // the event
@@ -329,7 +326,7 @@ func (j *job) mailNotTaken(
 				return mailOutcome{}, err
 			}
 		}
-		return mailOutcome{refused: true, what: mailRefused, why: "the mail service refuses the mail"}, nil
+		return mailOutcome{refused: true, missed: true, what: "mail-refused", why: "the mail service refuses the mail"}, nil
 	case request.MailThrottled, request.MailForbidden, request.MailUnreached:
 	default:
 		return mailOutcome{}, fmt.Errorf("sending a mail: %w", failure)

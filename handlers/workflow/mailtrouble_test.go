@@ -607,3 +607,36 @@ func TestUnreadableMailboxKeepsNoDataFromErasure(t *testing.T) {
 	w.settle(25) // its due entry
 	w.wantErased(id)
 }
+
+// TestRefusedQuestionForRedeemURLIsAskedAgain: a refusal in words that are not known may pass. One
+// that does not is told to those who watch the app.
+func TestRefusedQuestionForRedeemURLIsAskedAgain(t *testing.T) {
+	tests := map[string]struct {
+		times, mails, lines int
+		outcome             request.Outcome
+	}{
+		"once":   {1, 1, 0, request.OutcomeInvited},
+		"always": {1000, 0, 1, request.OutcomeUnsent},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
+			w.row("contoso.com", "row", "Action", "invite")
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 429, RetryAfter: 60})
+			id := w.signUp("ana@contoso.com")
+			w.worker = w.newWorker() // it knows no redeem URL
+			before := w.attempts()
+			w.order(graphsim.Fault{Match: invitations, Times: test.times, Status: 400, Code: "BadRequest", Message: "Something odd."})
+			w.settle(48)
+			w.wantMails("ana@contoso.com", test.mails)
+			w.wantLine(workflow.LogMailOwed, test.lines)
+			w.wantNothingDue()
+			if outcome := w.load(id).Progress().Outcome; outcome != test.outcome {
+				t.Errorf("the outcome is %q", outcome)
+			}
+			if n := w.attempts() - before; n > 3 {
+				t.Errorf("the directory was asked %d times", n)
+			}
+		})
+	}
+}

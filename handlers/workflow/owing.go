@@ -82,7 +82,7 @@ func (j *job) payOwed(ctx context.Context) (next, error) {
 	case outcome.sent:
 		j.planReminder()
 		return j.paid(ctx, outcome.what, outcome.why)
-	case outcome.what == mailRefused:
+	case outcome.missed:
 		return j.unpaid(ctx, outcome.what, outcome.why)
 	case outcome.refused:
 		return j.dropped(ctx, outcome.what, outcome.why)
@@ -130,7 +130,7 @@ func (j *job) dropped(ctx context.Context, what, why string) (next, error) {
 // paid ends the attempts to send a mail.
 func (j *job) paid(ctx context.Context, what, why string) (next, error) {
 	j.redeemURLs.forget(j.Request.ID)
-	j.Request.Owed, j.Request.Attempt = request.Owed{}, 0
+	j.Request.Owed, j.Request.Attempt, j.Request.Unknown = request.Owed{}, 0, 0
 	j.Record(what, why)
 	return j.finish(ctx)
 }
@@ -311,11 +311,18 @@ func (j *job) spareUnseen(ctx context.Context) (mailOutcome, error) {
 	return mailOutcome{}, nil
 }
 
-// noRedeemURL puts a mail off because the directory did not give the address that belongs in it.
+// noRedeemURL puts a mail off because the directory did not give the address that belongs in it. As
+// for an invitation, a refusal in words that nobody knows counts after maxRefusals.
 func (j *job) noRedeemURL(ctx context.Context, failure *problem.Error) (mailOutcome, error) {
 	j.logFailure(ctx, "the directory gave no address for accepting the invitation", failure.Code, failure)
-	if !request.TenantWide(failure.Code) && !request.Retryable(failure.Code) {
-		return mailOutcome{refused: true, what: "mail-dropped", why: "the directory refused: " + failure.Detail + ref(failure)}, nil
+	again := request.TenantWide(failure.Code) || request.Retryable(failure.Code)
+	if failure.Code == request.DirectoryRefused {
+		j.Request.Unknown++
+		again = j.Request.Unknown < maxRefusals
+	}
+	if !again {
+		return mailOutcome{refused: true, missed: true, what: "mail-dropped",
+			why: "the directory refused to give the address for accepting: " + failure.Detail + ref(failure)}, nil
 	}
 	if failure.Code == request.DirectoryThrottled {
 		err := j.holdAll(ctx, busy.after(0, failure.RetryAfter))
