@@ -47,9 +47,9 @@ type Proof struct {
 	Until time.Time `json:"until,omitzero"`
 	// Mailed says that the code was mailed, as far as anybody knows. Without that no code is taken.
 	Mailed bool `json:"mailed,omitempty"`
-	// Trouble says that no code could be mailed because of the mail service, and not because of the
-	// mailbox.
-	Trouble bool `json:"trouble,omitempty"`
+	// Withheld says that no code was mailed because of the mailbox itself: it has had those of a
+	// day, somebody said that it was not them, or mails to it came back.
+	Withheld bool `json:"withheld,omitempty"`
 	// Tries counts the codes that were typed, also those for a request that waits for none, since
 	// it was received or a person took it up again.
 	Tries int `json:"tries,omitempty"`

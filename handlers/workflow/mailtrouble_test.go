@@ -102,12 +102,14 @@ func TestWishForCodeThatChangesNothingLeavesNothing(t *testing.T) {
 }
 
 // TestUnprovedRequestSaysWhetherCodeWasMailed: an admin who is asked must know whose fault it is.
+// What is not the mailbox's can be mended, and the request taken up again.
 func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
 	tests := map[string]struct {
 		before func(*mailWorld)
+		state  request.State
 		want   string
 	}{
-		"it was mailed": {func(*mailWorld) {}, "nobody has typed the code"},
+		"it was mailed": {func(*mailWorld) {}, request.Unproved, "nobody has typed the code"},
 		"the mailbox has had those of the day": {func(w *mailWorld) {
 			address := must(submission.ParseAddress("ana@contoso.com"))(w.t)
 			full := request.Mailbox{Changed: w.now}
@@ -115,13 +117,16 @@ func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
 				full = full.Counted(request.CodeMail, w.now)
 			}
 			must(w.store.SaveMailbox(w.t.Context(), address, full))(w.t)
-		}, "no code could be mailed"},
+		}, request.Unproved, "because of the mailbox"},
+		"the service refuses the mail": {func(w *mailWorld) {
+			w.fail(acssim.Fault{Trouble: acssim.Refused, Call: "send", Status: 400, Code: "SomethingElse"})
+		}, request.Failed, "take the request up again"},
 		"too many others wait": {func(w *mailWorld) {
 			for n := range 250 {
 				w.submit(fmt.Sprintf("p%d@contoso.com", n))
 			}
 			w.deliverAll()
-		}, "no code could be mailed"},
+		}, request.Failed, "take the request up again"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,11 +136,41 @@ func TestUnprovedRequestSaysWhetherCodeWasMailed(t *testing.T) {
 			w.settleMinutes(1)
 			id := w.signUp("ana@contoso.com")
 			w.settle(73)
-			r := w.wantState(id, request.Unproved)
+			r := w.wantState(id, test.state)
 			if !strings.Contains(r.Reason, test.want) || r.Proof.Mailed != (name == "it was mailed") {
 				t.Errorf("%s; %+v", r.Reason, r.Proof)
 			}
 		})
+	}
+}
+
+// TestCodesThatWaitBehindOutageCanBeRetried: after an outage all codes wait for the quota of the
+// hour, which is not the last of the reasons why some never had a turn.
+func TestCodesThatWaitBehindOutageCanBeRetried(t *testing.T) {
+	w := newMailWorld(t, func(c *workflow.Config) { c.Mails.Quota = request.MailQuota{PerMinute: 2, PerHour: 4} })
+	w.row("*", "row", "Action", "invite")
+	w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
+	var ids []submission.ID
+	for n := range 30 {
+		ids = append(ids, w.submit(fmt.Sprintf("ana@contoso%d.com", n)))
+	}
+	w.settle(68)
+	w.service.ClearFaults()
+	w.settle(10)
+	counts := map[request.State]int{}
+	for _, id := range ids {
+		r := w.load(id)
+		counts[r.State]++
+		if r.State == request.Failed {
+			must(w.reviewer().Retry(t.Context(), id))(t)
+		}
+	}
+	if counts[request.Unproved] > 0 || counts[request.Failed] == 0 || counts[request.Proving] == 0 {
+		t.Errorf("states: %v", counts)
+	}
+	w.settle(20)
+	for n := range ids {
+		w.wantMails(fmt.Sprintf("ana@contoso%d.com", n), 1)
 	}
 }
 

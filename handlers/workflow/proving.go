@@ -88,14 +88,15 @@ func (j *job) prove(ctx context.Context) (next, error) {
 // endUnproved ends a request whose time to prove the mailbox is over.
 func (j *job) endUnproved(ctx context.Context) (next, error) {
 	p := j.Request.Proof
-	if p.Trouble && !p.Mailed || j.Request.Mail(request.CodeMail).Open() {
+	switch {
+	case j.Request.Mail(request.CodeMail).Open(), !p.Mailed && !p.Withheld:
 		return j.end(ctx, request.Failed, "code-not-sent",
-			"no code could be mailed for days: the mail service did not take it, or the app was stopped, or the record "+
-				"could not be read; once all works, take the request up again")
-	}
-	if !p.Mailed {
+			"no code could be mailed in the time for it: the mail service did not take it, its limits left no room, "+
+				"the app was stopped, or the record could not be read; the history tells more, and once all works, "+
+				"take the request up again")
+	case !p.Mailed:
 		return j.end(ctx, request.Unproved, "not-proved",
-			"no code could be mailed in time, and not because of the mail service; the history tells why")
+			"no code could be mailed because of the mailbox itself; the history tells why")
 	}
 	return j.end(ctx, request.Unproved, "not-proved", "nobody has typed the code in time")
 }
@@ -104,19 +105,19 @@ func (j *job) endUnproved(ctx context.Context) (next, error) {
 func (j *job) sendCode(ctx context.Context) (next, error) {
 	r := &j.Request
 	first, until := !r.Proof.Mailed || r.Mail(request.CodeMail).Open(), r.Proof.Until
-	before := r.Proof.Mailed
+	before, withheld := r.Proof.Mailed, r.Proof.Withheld
 	outcome, err := j.sendMail(ctx, errand{
 		kind:   request.CodeMail,
 		person: r.Resend.ByPerson(),
 		intend: func() {
-			r.Proof.Mailed = true
+			r.Proof.Mailed, r.Proof.Withheld = true, false
 			if first {
 				r.Proof.Until = j.config.Now().Add(request.ProofTime)
 			}
 		},
 		undo: func() {
 			if first {
-				r.Proof.Mailed, r.Proof.Until = before, until
+				r.Proof.Mailed, r.Proof.Withheld, r.Proof.Until = before, withheld, until
 			}
 		},
 		write: j.writeCode,
@@ -125,7 +126,6 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 	case err != nil:
 		return stop, err
 	case outcome.wait > 0:
-		r.Proof.Trouble = outcome.trouble
 		if r.Resend.Open() && outcome.what == "mail-rests" {
 			r.Resend = request.Instruction{} // it may be asked for again
 			j.Record(outcome.what, outcome.why)
@@ -133,11 +133,15 @@ func (j *job) sendCode(ctx context.Context) (next, error) {
 				return j.awaitCode(ctx)
 			}
 		}
+		if r.Proof.Withheld {
+			// Somebody has asked for it again, and it waits for something else by now.
+			r.Proof.Withheld, r.Proof.Until = false, r.Proof.Wanted.Add(request.CodePatience)
+		}
 		return j.waitUntilProof(ctx, outcome)
 	case outcome.refused && !before:
 		// The partner may ask again. Nothing is sent by itself: the mails of requests that wait
 		// must not add up.
-		r.Proof.Mailed, r.Proof.Trouble = false, false
+		r.Proof.Mailed, r.Proof.Withheld = false, !outcome.missed
 		r.Proof.Until = earlier(r.Proof.Until, r.Proof.Wanted.Add(request.ProofTime))
 	}
 	r.Resend, r.Attempt = request.Instruction{}, 0

@@ -353,11 +353,15 @@ func (r *run) savedProof(by *call, before, after request.Request) {
 	}
 }
 
-// savedUnproved checks that a request ends unproved only if its time or its tries are over.
+// savedUnproved checks that a request ends unproved only if its time or its tries are over, and a
+// code was mailed, unless the mailbox itself was in the way.
 func (r *run) savedUnproved(by *call, after request.Request) {
 	now, p := by.on.clock(r.now), after.Proof
 	if p.Tries < request.MaxProofTries && now.Before(p.Until) && now.Before(p.Wanted.Add(request.CodePatience)) {
 		r.breach(lawEnds, "%s is unproved after %d codes, before %s", r.nameOf(after.ID), p.Tries, p.Until)
+	}
+	if p.Tries < request.MaxProofTries && !p.Mailed && !p.Withheld {
+		r.breach(lawEnds, "%s is unproved, and no code was mailed", r.nameOf(after.ID))
 	}
 }
 

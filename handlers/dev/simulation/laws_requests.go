@@ -518,9 +518,11 @@ func (r *run) mayFail(record request.Request) bool {
 	id, address := record.ID, r.address[record.ID]
 	user := r.tenant.users[address]
 	if record.Proof.Missing() && record.Approval == nil { // it has failed while it waited for a proof
-		unsent := !record.Proof.Mailed || record.Mail(request.CodeMail).Open()
+		code := record.Mail(request.CodeMail)
+		unsent := !record.Proof.Mailed || code.Open()
+		refused := r.refusedMails[request.NewMailID(id, request.CodeMail, code.Ordinal)]
 		return r.exhausted[id] || record.Objection == "no-mails" && r.everOff ||
-			unsent && (r.counts.MailFailures > 0 || r.skewed() || !r.gone.until.IsZero() || r.wasSpoilt(id))
+			unsent && (refused || r.counts.MailFailures > 0 || r.skewed() || !r.gone.until.IsZero() || r.wasSpoilt(id))
 	}
 	return r.exhausted[id] || r.tenant.bars[address] != "" ||
 		user != nil && user.kind == request.InternalUser ||

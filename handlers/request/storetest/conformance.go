@@ -165,7 +165,7 @@ func fullRequest(t testing.TB) request.Request {
 		OpenTurn: request.Turn{Number: 7, Day: "2026-05-04", Sharers: "0123456789ab ba9876543210"},
 		Due:      start.Add(time.Hour),
 		Grants:   []request.Grant{{Group: "group-1", State: request.GrantAdded}, {Group: "group-2", State: request.GrantFailed, Note: "it is gone", Unknown: 6, Forbidden: start, Missing: start, Silent: start}},
-		Proof: request.Proof{Wanted: start, Epoch: 2, Until: start.Add(time.Hour), Mailed: true, Trouble: true, Tries: 3,
+		Proof: request.Proof{Wanted: start, Epoch: 2, Until: start.Add(time.Hour), Mailed: true, Withheld: true, Tries: 3,
 			At: start.Add(time.Minute), Earlier: true},
 		Mails: []request.SentMail{
 			{Kind: request.CodeMail, Ordinal: 2, At: start, State: request.MailFailed, Code: "EmailDropped", LookAt: start.Add(time.Hour)},
