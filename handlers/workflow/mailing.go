@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,6 +46,8 @@ const (
 	// believedDenials is how often the service is believed that it has not taken a mail. After that
 	// each counts for the mailbox: it may take every one and deny it.
 	believedDenials = 4
+	// takeBackTries is how often it is tried again to store that a mail was not sent.
+	takeBackTries = 3
 	// waitsTold is how many waits of a mail are in the history at most.
 	waitsTold = 10
 	// mailLook is how long after a mail the service is asked what became of it. A second look
@@ -332,19 +335,51 @@ func (j *job) mailNotTaken(
 		return mailOutcome{}, fmt.Errorf("sending a mail: %w", failure)
 	}
 	// It certainly was not sent, so it does not count. The next attempt has the same id.
-	j.DropMail(e.kind, before)
-	if e.undo != nil {
-		e.undo()
+	err := j.takeBackMail(ctx, e, before)
+	uncountErr := j.uncountMail(ctx, e.kind, mailbox)
+	if uncountErr == nil {
+		uncountErr = j.tellMailGate(ctx, booked, failure)
 	}
-	err := j.uncountMail(ctx, e.kind, mailbox)
-	if err == nil {
-		err = j.tellMailGate(ctx, booked, failure)
-	}
-	if err != nil {
+	if err = errors.Join(err, uncountErr); err != nil {
 		return mailOutcome{}, err
 	}
 	return mailOutcome{wait: mailing.after(j.Request.Attempt, failure.RetryAfter), trouble: true,
 		what: "mail-postponed", why: "the mail service takes no mail now (" + string(failure.Code) + ")"}, nil
+}
+
+// takeBackMail takes the intent of a mail back that certainly was not sent, and stores that at once:
+// a service that can't be asked would be believed to have taken the mail. If that fails, or somebody
+// has changed the request meanwhile, it is tried again on the request as it is stored. The error of
+// the first attempt is returned in any case, so that the message comes again and finds it all.
+func (j *job) takeBackMail(ctx context.Context, e errand, before request.SentMail) error {
+	intent := j.Request.Mail(e.kind)
+	takeBack := func() error {
+		j.DropMail(e.kind, before)
+		if e.undo != nil {
+			e.undo()
+		}
+		return j.save(ctx)
+	}
+	first := takeBack()
+	err := first
+	for tries := 0; err != nil && tries < takeBackTries; tries++ {
+		sleepErr := j.config.Sleep(ctx, shortWait)
+		if sleepErr != nil {
+			break
+		}
+		var present request.Request
+		present, err = j.config.Store.Load(ctx, j.Request.ID)
+		if err != nil {
+			continue
+		}
+		m := present.Mail(e.kind)
+		if !m.Open() || m.Ordinal != intent.Ordinal || !m.At.Equal(intent.At) {
+			break // it is stored, or somebody else has settled it
+		}
+		j.Request, j.Events = present, nil
+		err = takeBack()
+	}
+	return first
 }
 
 // tellMailGate tells the gate of mails what the service has answered, nil if it has taken a mail.

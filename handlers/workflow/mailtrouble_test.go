@@ -675,3 +675,44 @@ func TestRefusedQuestionForRedeemURLIsAskedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestMailThatWasNotTakenIsSentAlthoughSaveFails: a service that can't be asked has said that it
+// does not take the mail, and storing that fails, or somebody changes the request meanwhile. So the
+// intent must not count as a mail.
+func TestMailThatWasNotTakenIsSentAlthoughSaveFails(t *testing.T) {
+	for _, byDefault := range []bool{true, false} {
+		for _, trouble := range []string{"the save fails", "its answer is lost", "a wish comes between"} {
+			t.Run(fmt.Sprint(trouble, ", codes ", byDefault), func(t *testing.T) {
+				w := newMailWorld(t, func(c *workflow.Config) {
+					c.Mails.Mailer, c.ProofByDefault = untold{c.Mails.Mailer}, byDefault
+				})
+				w.row("contoso.com", "row", "Action", "invite")
+				var id submission.ID
+				refused, done := false, false
+				w.interrupt = func(op string, after bool) error {
+					switch {
+					case op == "SendMail" && !after && !refused:
+						refused = true
+						if trouble == "a wish comes between" {
+							done = true
+							ok(t, w.worker.Advance(t.Context(), submission.Message{ID: id, Kind: submission.Resend}))
+						}
+						return &problem.Error{Code: request.MailThrottled, Detail: "429", RetryAfter: time.Minute}
+					case op == "Save" && refused && !done && after == (trouble == "its answer is lost"):
+						done = true
+						return unavailable
+					}
+					return nil
+				}
+				id = w.submit("ana@contoso.com")
+				w.settle(3)
+				if w.wantMails("ana@contoso.com", 1); !done {
+					t.Error("nothing was interrupted")
+				}
+				if r := w.load(id); r.Owed != (request.Owed{}) || r.Resend.Open() {
+					t.Errorf("owed %+v, wish %+v", r.Owed, r.Resend)
+				}
+			})
+		}
+	}
+}
