@@ -16,6 +16,8 @@ const (
 	// for, and owedPatience how long it is tried to send it.
 	owedAlarm    = 6 * time.Hour
 	owedPatience = 7 * 24 * time.Hour
+	// reminderRest is how far apart two reminders of an invitation are at least.
+	reminderRest = 12 * time.Hour
 )
 
 // oweInvitation notes that the guest is to be sent the app's own invitation mail, last of all: the
@@ -121,8 +123,11 @@ func (j *job) unpaid(ctx context.Context, what, why string) (next, error) {
 
 // dropped ends the attempts to send a mail that will not be sent.
 func (j *job) dropped(ctx context.Context, what, why string) (next, error) {
-	if j.Request.Owed.Kind == request.InvitationMail {
+	switch j.Request.Owed.Kind {
+	case request.InvitationMail:
 		j.GiveUpMail(request.InvitationMail)
+	case request.ReminderMail:
+		j.planReminder()
 	}
 	return j.paid(ctx, what, why)
 }
@@ -135,15 +140,29 @@ func (j *job) paid(ctx context.Context, what, why string) (next, error) {
 	return j.finish(ctx)
 }
 
-// planReminder notes when the guest is reminded of the invitation next, if at all.
+// planReminder notes when the guest is reminded of the invitation next, if at all: after the mail of
+// the invitation, and after each reminder, whatever came of that. Once there was a reminder, a mail
+// that somebody asks for does not begin anew.
 func (j *job) planReminder() {
 	r := &j.Request
-	invited, n := r.Mail(request.InvitationMail), r.Mail(request.ReminderMail).Ordinal
-	r.RemindAt = time.Time{}
 	reminded := r.Owed.Kind == request.ReminderMail
-	if later := j.config.Mails.Reminders; n < len(later) && (reminded || r.Owed.Kind == request.InvitationMail && n == 0) {
-		r.RemindAt = invited.At.Add(later[n])
+	invited := r.Owed.Kind == request.InvitationMail && r.Mail(request.ReminderMail).Ordinal == 0
+	r.RemindAt = time.Time{}
+	if r.Joined.IsZero() && (reminded || invited) {
+		r.RemindAt = j.nextReminder()
 	}
+}
+
+// nextReminder returns when the next reminder goes out if the guest is mailed now; zero for never.
+// One that was late may have come into the time of the next, which is left out then.
+func (j *job) nextReminder() time.Time {
+	invited, soonest := j.Request.Mail(request.InvitationMail).At, j.config.Now().Add(reminderRest)
+	for _, later := range j.config.Mails.Reminders {
+		if at := invited.Add(later); at.After(soonest) {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // oweReminder notes that the guest is to be reminded, as far as this is still the guest of an
@@ -164,7 +183,7 @@ func (j *job) writeReminder(ctx context.Context) (request.Mail, mailOutcome, err
 	r := j.Request
 	letter, err := j.config.Mails.Letters.Reminder(j.recipient(), mail.Reminder{
 		RedeemURL: j.redeemURL, RedirectURL: j.redirectURL(*r.Terms()), Invited: r.Mail(request.InvitationMail).At,
-		Last: r.Mail(request.ReminderMail).Ordinal+1 >= len(j.config.Mails.Reminders),
+		Last: j.nextReminder().IsZero(),
 	})
 	return j.written(ctx, letter, err)
 }
