@@ -60,11 +60,9 @@ func RetryAfter(header http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err == nil {
-		// Compared before multiplying, which could overflow.
-		if seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter
-		}
-		return max(0, time.Duration(seconds)*time.Second)
+		// Bounded before multiplying, which could overflow.
+		seconds = min(max(0, seconds), int64(maxRetryAfter/time.Second))
+		return time.Duration(seconds) * time.Second
 	}
 	if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(text, "-") {
 		return maxRetryAfter

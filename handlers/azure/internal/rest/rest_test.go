@@ -1,8 +1,11 @@
 package rest
 
 import (
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -51,6 +54,44 @@ func TestStringIsOneLiteral(t *testing.T) {
 		}
 		if read.String() != text {
 			t.Fatalf("%q reads as %q", literal, read.String())
+		}
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	tests := map[string]time.Duration{
+		"":                              0,
+		"soon":                          0,
+		"1e9":                           0,
+		"7":                             7 * time.Second,
+		" 7 ":                           7 * time.Second,
+		"0":                             0,
+		"-1":                            0,
+		"86400":                         maxRetryAfter,
+		"86401":                         maxRetryAfter,
+		"9223372036854775807":           maxRetryAfter,
+		"99999999999999999999":          maxRetryAfter,
+		"-13835058055":                  0, // as nanoseconds, it overflows
+		"-9223372036854775808":          0,
+		"-99999999999999999999":         0,
+		"Mon, 04 May 2026 12:01:00 GMT": time.Minute,
+		"Mon, 04 May 2026 11:59:00 GMT": 0,
+		"Mon, 04 May 2076 12:00:00 GMT": maxRetryAfter,
+	}
+	for text, want := range tests {
+		if got := RetryAfter(http.Header{"Retry-After": {text}}, now); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestRetryAfterIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := strconv.FormatInt(rapid.Int64().Draw(t, "seconds"), 10)
+		got := RetryAfter(http.Header{"Retry-After": {text}}, time.Now())
+		if got < 0 || got > maxRetryAfter {
+			t.Fatalf("%s: %s", text, got)
 		}
 	})
 }
