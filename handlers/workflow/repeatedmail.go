@@ -32,6 +32,7 @@ func (j *job) awaitOtherMail(ctx context.Context) (next, error) {
 	case sent:
 		return j.paid(ctx, "mail-needless", "request "+string(other.ID)+" has sent the guest an invitation")
 	case j.maySend(other):
+		r.Owed.Why = "request " + string(other.ID) + " may still send the guest its mail"
 		return j.postpone(ctx, queuing.after(r.Attempt, 0))
 	}
 	mailbox, err := j.mailboxOf(ctx)

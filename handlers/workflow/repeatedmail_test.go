@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"guestlist/handlers/dev/acssim"
@@ -62,10 +63,10 @@ func TestTwoSignUpsWaitForOneMail(t *testing.T) {
 	w := newMailWorld(t, func(c *workflow.Config) { c.ProofByDefault = false })
 	w.row("contoso.com", "row", "Action", "invite")
 	w.fail(acssim.Fault{Trouble: acssim.Refused, Status: 403, Always: true})
-	w.signUp("ana@contoso.com")
+	first := w.signUp("ana@contoso.com")
 	second := w.signUp("ana@contoso.com")
 	w.settle(10)
-	if r := w.wantState(second, request.Done); r.Owed.Kind != request.InvitationMail {
+	if r := w.wantState(second, request.Done); r.Owed.Kind != request.InvitationMail || !strings.Contains(r.Owed.Why, string(first)) {
 		t.Errorf("owed %+v", r.Owed)
 	}
 	w.service.ClearFaults()
