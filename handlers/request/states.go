@@ -79,7 +79,7 @@ var states = map[State]traits{
 		"A permanent error ended the request; the reason names it.",
 		[]State{Received, Inviting, Granting, Cancelled}},
 	Unproved: {finished, 0, StageFinished, OutcomeRefused,
-		"Nobody has typed the code that was mailed to the address, or none could be mailed.", nil},
+		"Nobody has typed the code that was mailed to the address, or none was mailed because of the mailbox itself.", nil},
 	Cancelled: {finished, 0, StageFinished, OutcomeRefused,
 		"A person ended the request, or the partner withdrew it.", nil},
 	Void: {finished, 0, StageFinished, OutcomeRefused,
