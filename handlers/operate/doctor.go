@@ -182,16 +182,14 @@ func CheckRows(rows []policy.Raw) []Check {
 	const most = 10
 	strays := policy.Strays(rows)
 	var checks []Check
-	var blocked []string
-	for _, row := range rows {
-		if IsBlock(row) {
-			blocked = append(blocked, row.Partition)
+	applies, blocked := describeBlocks(rows)
+	for _, apply := range applies {
+		found := "it was interrupted or still runs"
+		if apply != "" {
+			found = "the one " + apply + ", was interrupted or still runs"
 		}
-	}
-	if len(blocked) > 0 {
 		checks = append(checks, Warning.Check("guestlist policy apply",
-			"it was interrupted, and everybody goes to review in "+firstOf(blocked, most),
-			"Run it again with the same file: it goes on with what is left."))
+			found+", and everybody goes to review in "+firstOf(blocked[apply], most), UnfinishedAdvice))
 	}
 	for i, raw := range strays {
 		if i == most {

@@ -29,32 +29,6 @@ import (
 // until all of its changes are written. A blocked partition gives no old or new answer, so it takes
 // no part in the above, and any order of blocking and unblocking is right.
 
-// blockName is the name of a temporary row. It comes before other names.
-const blockName = "!guestlist policy apply"
-
-const blockNote = "guestlist policy apply is changing the rows of this partition, and everybody " +
-	"in it goes to review until it is done. If it was interrupted, run it again: it removes this row."
-
-// IsBlock reports whether a row is a temporary one of [Apply].
-func IsBlock(row policy.Raw) bool { return row.Name == blockName }
-
-// blockOf returns the temporary row of a partition that has or gets the rows.
-func blockOf(partition string, rows []policy.Raw) policy.Raw {
-	block := policy.Raw{Partition: partition, Name: blockName, Columns: map[string]any{
-		policy.ActionColumn:   string(policy.Review),
-		policy.PriorityColumn: int32(0),
-		policy.NoteColumn:     blockNote,
-	}}
-	for _, row := range rows {
-		parsed := policy.Parse(row)
-		if parsed.Rank(false) == 0 && row.Name < blockName {
-			// A row with a fault comes before all others, whatever their names.
-			block.Columns["Interrupted"] = true
-		}
-	}
-	return block
-}
-
 // partitionChange is the change of one partition.
 type partitionChange struct {
 	key     string

@@ -401,3 +401,151 @@ func TestDoctorTellsOfInterruptedApply(t *testing.T) {
 		t.Errorf("got %+v", checks)
 	}
 }
+
+// stopped is a table whose apply ended after so many writes: everybody is to be a member, and
+// contoso.com is to be invited from another country.
+func stopped(t *testing.T, writes int) (table *recorder, old, file []policy.Raw) {
+	t.Helper()
+	old = []policy.Raw{row("*", "everybody", "Action", "invite"),
+		row("contoso.com", "partners", "Action", "invite", "Condition", `request.country == "PT"`)}
+	file = []policy.Raw{row("*", "everybody", "Action", "invite", "UserType", "Member"),
+		row("contoso.com", "partners", "Action", "invite", "Condition", `request.country == "DE"`)}
+	table = &recorder{fails: -1}
+	for _, r := range old {
+		must(t, table.ChangeRows(t.Context(), []policy.Raw{r}, nil, nil))
+	}
+	p := plan(t, table, fileOf(file), operate.PlanOptions{Overwrite: true})
+	table.fails = writes
+	_, err := operate.Apply(t.Context(), table, p)
+	if err == nil {
+		t.Fatal("the apply was not interrupted")
+	}
+	table.fails = -1
+	return table, old, file
+}
+
+func isBlocked(table *recorder, partition string) bool {
+	return slices.ContainsFunc(table.rows, func(r policy.Raw) bool { return operate.IsBlock(r) && r.Partition == partition })
+}
+
+func TestApplyOfOtherFileLeavesBlocksOfUnfinishedOne(t *testing.T) {
+	table, old, file := stopped(t, 2)
+	table.states = nil
+	gone := row("fabrikam.com", "gone", "Action", "deny")
+	p := plan(t, table, fileOf([]policy.Raw{gone}), operate.PlanOptions{})
+	_, err := operate.Apply(t.Context(), table, p)
+	must(t, err)
+	if !isBlocked(table, "contoso.com") {
+		t.Error("contoso.com is not blocked any more")
+	}
+	neverWider(t, table.states, old, file)
+
+	// The same file still finishes, although there is a row more.
+	p = plan(t, table, fileOf(file), operate.PlanOptions{Overwrite: true})
+	_, err = operate.Apply(t.Context(), table, p)
+	must(t, err)
+	if isBlocked(table, "contoso.com") || len(table.rows) != 3 {
+		t.Errorf("the table is %s", short(table.rows))
+	}
+}
+
+func TestUnfinishedApplyIsTakenBackByRowsFromBefore(t *testing.T) {
+	table, old, _ := stopped(t, 2)
+	p := plan(t, table, fileOf(old), operate.PlanOptions{Delete: true, Overwrite: true})
+	_, err := operate.Apply(t.Context(), table, p)
+	must(t, err)
+	if isBlocked(table, "contoso.com") || len(table.rows) != len(old) {
+		t.Errorf("the table is %s", short(table.rows))
+	}
+}
+
+func TestApplyThatIsInterruptedTwiceTellsItsBlocks(t *testing.T) {
+	table, _, file := stopped(t, 1)
+	p := plan(t, table, fileOf(file), operate.PlanOptions{Overwrite: true})
+	table.fails = 1
+	result, err := operate.Apply(t.Context(), table, p)
+	if err == nil || !slices.Equal(result.Blocked, []string{"contoso.com"}) || !isBlocked(table, "contoso.com") {
+		t.Errorf("got %v, blocked %v, the table is %s", err, result.Blocked, short(table.rows))
+	}
+}
+
+func TestApplyDoesNotChangeRowsUnderBlockOfAnother(t *testing.T) {
+	edit := fileOf([]policy.Raw{row("contoso.com", "partners", "Action", "invite")})
+	for name, note := range map[string]string{
+		"of an unfinished apply": "", "of an older version": "guestlist policy apply is changing the rows of this partition",
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, _, _ := stopped(t, 2)
+			for i := range table.rows {
+				if operate.IsBlock(table.rows[i]) && note != "" {
+					table.rows[i].Columns = map[string]any{"Action": "review", "Note": note}
+				}
+			}
+			table.states = nil
+			p := plan(t, table, edit, operate.PlanOptions{Overwrite: true})
+			_, err := operate.Apply(t.Context(), table, p)
+			hindered := p.Hindered()
+			if problem.CodeOf(err) != problem.Conflict || len(table.states) > 0 || len(hindered) != 1 ||
+				hindered[0].Partition != "contoso.com" || (hindered[0].Apply == "") != (note != "") {
+				t.Errorf("got %v, %d writes, hindered by %+v", err, len(table.states), hindered)
+			}
+			p = plan(t, table, edit, operate.PlanOptions{Overwrite: true, TakeOver: true})
+			_, err = operate.Apply(t.Context(), table, p)
+			must(t, err)
+			if isBlocked(table, "contoso.com") || len(p.Blocks) > 0 {
+				t.Errorf("blocks %+v, the table is %s", p.Blocks, short(table.rows))
+			}
+		})
+	}
+}
+
+func TestCodeInFileCanNotBeGuessedByBlock(t *testing.T) {
+	notes := map[string]int{}
+	for i := range 300 {
+		code := fmt.Sprintf("tulip%03d", i)
+		table := &recorder{fails: -1}
+		must(t, table.ChangeRows(t.Context(), []policy.Raw{row("contoso.com", "a", "Action", "invite", "InviteCode", code)}, nil, nil))
+		p := plan(t, table, nil, operate.PlanOptions{})
+		notes[operate.NoteOf(p)]++
+	}
+	if len(notes) < 2 || len(notes) > 256 {
+		t.Errorf("%d notes for 300 codes", len(notes))
+	}
+}
+
+// removing is a table from which somebody removes blocks after so many writes.
+type removing struct {
+	*recorder
+	after int
+}
+
+func (r *removing) ChangeRows(ctx context.Context, add, replace, remove []policy.Raw) error {
+	err := r.recorder.ChangeRows(ctx, add, replace, remove)
+	r.after--
+	if r.after == 0 {
+		r.rows = slices.DeleteFunc(slices.Clone(r.rows), operate.IsBlock)
+	}
+	return err
+}
+
+func TestApplyWhoseBlockSomebodyRemovesTellsSo(t *testing.T) {
+	table := &recorder{fails: -1}
+	var rows []policy.Raw
+	for i := range policy.MaxChanges * 2 {
+		rows = append(rows, row("contoso.com", fmt.Sprintf("%04d", i), "Action", "deny"))
+	}
+	p := plan(t, table, fileOf(rows), operate.PlanOptions{})
+	result, err := operate.Apply(t.Context(), &removing{table, 2}, p)
+	if problem.CodeOf(err) != problem.Conflict || len(result.Blocked) > 0 || !slices.Equal(result.Unblocked, []string{"contoso.com"}) {
+		t.Errorf("got %v, blocked %v, unblocked %v", err, result.Blocked, result.Unblocked)
+	}
+	if len(result.Written)+len(result.Unwritten) != len(rows) || len(result.Unwritten) == 0 {
+		t.Errorf("%d written, %d not", len(result.Written), len(result.Unwritten))
+	}
+	p = plan(t, table, fileOf(rows), operate.PlanOptions{Overwrite: true})
+	_, err = operate.Apply(t.Context(), table, p)
+	must(t, err)
+	if len(table.rows) != len(rows) {
+		t.Errorf("%d rows", len(table.rows))
+	}
+}

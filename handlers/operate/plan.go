@@ -19,6 +19,10 @@ type PlanOptions struct {
 	Delete bool // delete the rows that the file does not have
 	// Overwrite replaces also rows that changed after the export: the way back to an older file.
 	Overwrite bool
+	// TakeOver removes the blocks of every other apply, and changes rows in their partitions.
+	TakeOver bool
+	// Source is what the file is called, for those who find a block of this plan.
+	Source string
 }
 
 // Plan is the changes that make a table equal to a file.
@@ -28,12 +32,16 @@ type Plan struct {
 	Unchanged int      `json:"unchanged"` // rows that are the same in both
 	// NewErrors are the errors that lint finds in the changed rows and not in the present ones.
 	NewErrors []lint.Finding `json:"newErrors"`
+	// Blocks are those of other applies that are not finished, which stay. The plan can't be
+	// applied if it changes rows in their partitions.
+	Blocks []Block `json:"blocks"`
 
 	// Progress, if set, is called by [Apply] with the number of changes that are done, from 0 to
 	// all.
 	Progress func(done, total int) `json:"-"`
 
 	before, outcome []policy.Raw // the whole table, before and after
+	aim             aim
 }
 
 // Unstorable returns the errors among NewErrors because of which a row can't be written at all.
@@ -70,52 +78,43 @@ type Cell struct {
 }
 
 // NewPlan compares the table's rows, with ETags, with a file's, and lints the result as of now. The
-// plan removes the temporary rows of an application that was interrupted.
+// plan removes the blocks of an apply that it finishes or takes back, and of others with TakeOver
+// only.
 func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, options PlanOptions, now time.Time) (Plan, error) {
-	plan := Plan{Changes: []Change{}, Unchanged: len(table), before: table}
-	var outcome []policy.Raw
-	planned := map[policy.RowKey]bool{}
 	isTemporary := func(row rowfile.Row) bool { return IsBlock(row.Raw) }
 	file = slices.DeleteFunc(slices.Clone(file), isTemporary)
-	for _, d := range rowfile.Compare(table, file) {
-		leftOver := d.Was != nil && IsBlock(*d.Was)
-		if leftOver {
-			d.Conflict = ""
-		}
+	blocks, rows := splitBlocks(table)
+	plan := Plan{Changes: []Change{}, Unchanged: len(rows), Blocks: []Block{}, before: table}
+	planned := map[policy.RowKey]bool{}
+	for _, d := range rowfile.Compare(rows, file) {
 		if d.Was != nil {
 			plan.Unchanged--
 		}
-		if d.Kind == rowfile.Removed && !options.Delete && !leftOver {
+		if d.Kind == rowfile.Removed && !options.Delete {
 			plan.Kept++
 			continue
 		}
-		change := Change{
-			Kind: d.Kind, Partition: d.Partition, Name: d.Name, Line: d.Line, Cells: []CellChange{}, Conflict: d.Conflict,
-			difference: d,
-		}
 		if options.Overwrite {
-			change.Conflict = ""
+			d.Conflict = ""
 		}
-		for _, cell := range d.Cells {
-			change.Cells = append(change.Cells, newCellChange(cell))
-		}
-		plan.Changes = append(plan.Changes, change)
-		planned[change.key()] = true
+		plan.Changes = append(plan.Changes, newChange(d))
+		planned[policy.RowKey{Partition: d.Partition, Name: d.Name}] = true
 		if d.Becomes != nil {
-			outcome = append(outcome, *d.Becomes)
+			plan.outcome = append(plan.outcome, *d.Becomes)
 		}
 	}
-	for _, row := range table {
+	for _, row := range rows {
 		if !planned[row.Key()] {
-			outcome = append(outcome, row)
+			plan.outcome = append(plan.outcome, row)
 		}
 	}
-	plan.outcome = outcome
+	plan.aim = newAim(file, rows, options, now)
+	plan.settleBlocks(blocks, options)
 	before, err := lintErrors(ctx, table, now)
 	if err != nil {
 		return Plan{}, err
 	}
-	after, err := lintErrors(ctx, outcome, now)
+	after, err := lintErrors(ctx, plan.outcome, now)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -123,6 +122,17 @@ func NewPlan(ctx context.Context, table []policy.Raw, file []rowfile.Row, option
 		return slices.ContainsFunc(before, func(old lint.Finding) bool { return sameFinding(old, found) })
 	})
 	return plan, nil
+}
+
+func newChange(d rowfile.Difference) Change {
+	change := Change{
+		Kind: d.Kind, Partition: d.Partition, Name: d.Name, Line: d.Line, Cells: []CellChange{}, Conflict: d.Conflict,
+		difference: d,
+	}
+	for _, cell := range d.Cells {
+		change.Cells = append(change.Cells, newCellChange(cell))
+	}
+	return change
 }
 
 func newCellChange(d rowfile.CellDifference) CellChange {
@@ -192,6 +202,9 @@ type Applied struct {
 	Unknown []Change `json:"unknown"`
 	// Blocked are the partitions in which everybody goes to review until the rest is written.
 	Blocked []string `json:"blocked"`
+	// Unblocked are those whose block somebody removed too early: rows in them may not be written,
+	// and the others decide.
+	Unblocked []string `json:"unblocked"`
 }
 
 // readAgain limits how long [Apply] looks at the table again after a failure, also if it was
@@ -212,9 +225,13 @@ const readAgain = 20 * time.Second
 func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	a := &application{table: table, left: slices.Clone(plan.Changes), Applied: Applied{
 		Written: []Change{}, Moved: []Change{}, Unwritten: []Change{}, Unknown: []Change{}, Blocked: []string{},
+		Unblocked: []string{},
 	}}
 	if len(plan.Conflicts()) > 0 {
 		return a.Applied, problem.New(problem.Conflict, "the plan has conflicts")
+	}
+	if len(plan.Hindered()) > 0 {
+		return a.Applied, problem.New(problem.Conflict, "another apply has blocked partitions that the plan changes")
 	}
 	if len(plan.Unstorable()) > 0 {
 		return a.Applied, problem.New(problem.InvalidInput, "the plan has rows that the table can't hold")
@@ -223,6 +240,7 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 	if a.progress == nil {
 		a.progress = func(int, int) {}
 	}
+	a.aim = plan.aim
 	a.progress(0, len(plan.Changes))
 	err := a.carryOut(ctx, plan.ordered())
 	a.Unwritten = a.left
@@ -236,17 +254,24 @@ func Apply(ctx context.Context, table Table, plan Plan) (Applied, error) {
 type application struct {
 	Applied
 	table    Table
+	aim      aim
+	own      []string // partitions that it has blocked itself
 	left     []Change // of the plan, neither written nor known to be impossible
 	progress func(done, total int)
 }
 
 func (a *application) carryOut(ctx context.Context, order []*partitionChange) error {
 	for _, c := range order {
-		if !c.blocked || slices.ContainsFunc(c.changes, isBlock) {
+		isBlocked := slices.ContainsFunc(c.changes, isBlock)
+		if !c.blocked && !isBlocked {
 			continue
 		}
-		block := blockOf(c.key, c.all)
 		a.Blocked = append(a.Blocked, c.key)
+		if isBlocked {
+			continue
+		}
+		block := blockOf(c.key, c.all, a.aim)
+		a.own = append(a.own, c.key)
 		err := a.write(ctx, []Change{blockChange(rowfile.Difference{Kind: rowfile.Added, Becomes: &block})})
 		if err != nil {
 			return err
@@ -268,40 +293,13 @@ func (a *application) carryOut(ctx context.Context, order []*partitionChange) er
 	return nil
 }
 
-func isBlock(change Change) bool { return change.Name == blockName }
-
-// blockChange returns the change that adds or removes a temporary row.
-func blockChange(d rowfile.Difference) Change {
-	row := d.Becomes
-	if row == nil {
-		row = d.Was
-	}
-	d.Partition, d.Name = row.Partition, row.Name
-	return Change{Kind: d.Kind, Partition: d.Partition, Name: d.Name, Cells: []CellChange{}, difference: d}
-}
-
-// blocks returns the temporary rows of this application, as they are in the table.
-func (a *application) blocks(ctx context.Context) (map[string]policy.Raw, error) {
-	blocks := map[string]policy.Raw{}
-	if len(a.Blocked) == 0 {
-		return blocks, nil
-	}
-	rows, err := a.table.AllRows(ctx)
-	for _, row := range rows {
-		if IsBlock(row) && slices.Contains(a.Blocked, row.Partition) {
-			blocks[row.Partition] = row
-		}
-	}
-	return blocks, err
-}
-
 // batches returns the changes of the partition in parts that are made at once. The last removes the
 // temporary row.
 func (c *partitionChange) batches(blocks map[string]policy.Raw) [][]Change {
 	rest := slices.DeleteFunc(slices.Clone(c.changes), isBlock)
 	last := slices.DeleteFunc(slices.Clone(c.changes), func(c Change) bool { return !isBlock(c) })
 	block, blocked := blocks[c.key]
-	if blocked {
+	if blocked && len(last) == 0 {
 		last = append(last, blockChange(rowfile.Difference{Kind: rowfile.Removed, Was: &block}))
 	}
 	var batches [][]Change
@@ -374,6 +372,7 @@ func (a *application) write(ctx context.Context, batch []Change) error {
 		a.settle(batch, &a.Unknown)
 		return err
 	}
+	a.checkBlocks(batch, standing)
 	moved, unmoved := movedSince(batch, standing)
 	if len(moved) == 0 && len(unmoved) == 0 {
 		a.settle(batch, &a.Written)
@@ -404,25 +403,6 @@ func (a *application) settle(batch []Change, list *[]Change) {
 }
 
 func (c Change) key() policy.RowKey { return policy.RowKey{Partition: c.Partition, Name: c.Name} }
-
-// unblock removes the temporary rows of a plan of which nothing else is written.
-func (a *application) unblock(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readAgain)
-	defer cancel()
-	blocks, err := a.blocks(ctx)
-	if err != nil {
-		return
-	}
-	for _, key := range slices.Clone(a.Blocked) {
-		block, found := blocks[key]
-		if found {
-			err = a.table.ChangeRows(ctx, nil, nil, []policy.Raw{block})
-		}
-		if err == nil {
-			a.Blocked = slices.DeleteFunc(a.Blocked, func(blocked string) bool { return blocked == key })
-		}
-	}
-}
 
 // movedSince splits off the changes whose row has changed since. Both are empty if all are done.
 func movedSince(batch []Change, standing []policy.Raw) (moved, rest []Change) {

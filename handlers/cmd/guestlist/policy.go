@@ -395,6 +395,7 @@ type planFlags struct {
 	File      string `arg:"" help:"The file of rows, as export writes it; - is standard input."`
 	Delete    bool   `help:"Delete the rows that the file does not have. Without it they stay."`
 	Overwrite bool   `help:"Replace rows even if they were changed after the export: to return to an older file."`
+	TakeOver  bool   `help:"Remove the temporary rows of an apply that is not finished, whatever its file is. Its partitions then have the rows that are there, and those of this file."`
 }
 
 // plan reads the file and compares it with the table.
@@ -407,13 +408,18 @@ func (c planFlags) plan(s *session, table operate.Table) (operate.Plan, error) {
 	if err != nil {
 		return operate.Plan{}, err
 	}
-	return operate.NewPlan(s.ctx, rows, file, operate.PlanOptions{Delete: c.Delete, Overwrite: c.Overwrite}, s.now())
+	source := "standard input"
+	if c.File != "-" {
+		source = filepath.Base(c.File)
+	}
+	options := operate.PlanOptions{Delete: c.Delete, Overwrite: c.Overwrite, TakeOver: c.TakeOver, Source: source}
+	return operate.NewPlan(s.ctx, rows, file, options, s.now())
 }
 
 type planCommand struct{ planFlags }
 
 func (planCommand) Help() string {
-	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, created or deleted after the file was exported.`
+	return `Exits with 1 if the table would change, and with 4 if a row of it was changed, created or deleted after the file was exported, or is in a partition that an unfinished apply has blocked.`
 }
 
 func (c planCommand) Run(s *session, d *deployment) error {
@@ -422,8 +428,8 @@ func (c planCommand) Run(s *session, d *deployment) error {
 		return err
 	}
 	err = s.conclude(len(plan.Changes) > 0, plan, func(w io.Writer) { printPlan(w, plan) })
-	if errors.Is(err, errFindings) && len(plan.Conflicts()) > 0 {
-		return conflicted(plan.Conflicts())
+	if errors.Is(err, errFindings) {
+		return cmp.Or(refused(plan), err)
 	}
 	return err
 }
@@ -437,7 +443,7 @@ type applyCommand struct {
 func (applyCommand) Help() string {
 	return `Shows the plan and asks before it writes. Nothing is written if a row of the table was changed after the file was exported (exit code 4), or if the change would bring new errors (exit code 1). Rows of one partition change together or not at all, up to 100 of them.
 
-The writes are ordered so that only people that the old rows or the new ones invite are invited at any moment. Where no order is safe, a temporary row "!guestlist policy apply" sends everybody in a partition to review until all is written. If apply is interrupted, run it again with the same file: it goes on with what is left and removes such rows.
+The writes are ordered so that only people that the old rows or the new ones invite are invited at any moment. Where no order is safe, a temporary row "!guestlist policy apply" sends everybody in a partition to review until all is written. If apply is interrupted, run it again with the same file: it goes on with what is left and removes such rows. Until then no other file changes the rows of these partitions (exit code 4), unless you add --take-over.
 
 To edit further after it, export again: what was written has a new Timestamp. To go back to an older export: guestlist policy apply --overwrite --delete FILE.`
 }
@@ -472,6 +478,8 @@ func (c applyCommand) Run(s *session, p *policyCommand) error {
 		switch {
 		case problem.CodeOf(err) == problem.Conflict && len(applied.Moved) > 0:
 			refusal = conflicted(applied.Moved)
+		case problem.CodeOf(err) == problem.Conflict && len(applied.Unblocked) > 0:
+			refusal = unblocked(applied)
 		case err != nil:
 			refusal = writeFailed(s, d, err)
 		}
@@ -505,9 +513,10 @@ func writeFailed(s *session, d *deployment, err error) error {
 
 // approve returns why the plan must not be applied.
 func (c applyCommand) approve(s *session, plan operate.Plan) error {
+	err := refused(plan)
 	switch {
-	case len(plan.Conflicts()) > 0:
-		return conflicted(plan.Conflicts())
+	case err != nil:
+		return err
 	case len(plan.Unstorable()) > 0:
 		fmt.Fprintf(s.stderr, "guestlist: nothing was written: no table holds %s as it is in the file. Correct it there.\n",
 			count(len(plan.Unstorable()), "cell"))
@@ -520,6 +529,33 @@ func (c applyCommand) approve(s *session, plan operate.Plan) error {
 		return nil
 	}
 	return c.ask(s, fmt.Sprintf("Change %s?", count(len(plan.Changes), "row")))
+}
+
+// refused returns why other changes stand against the plan.
+func refused(plan operate.Plan) error {
+	switch {
+	case len(plan.Hindered()) > 0:
+		names := make([]string, 0, len(plan.Hindered()))
+		for _, block := range plan.Hindered() {
+			names = append(names, block.Partition)
+		}
+		more := ""
+		if len(names) > maxNamed {
+			more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
+		}
+		return advised{problem.New(problem.Conflict, "the file changes rows where another apply is not finished: %s%s",
+			strings.Join(names[:min(maxNamed, len(names))], " "), more), operate.UnfinishedAdvice}
+	case len(plan.Conflicts()) > 0:
+		return conflicted(plan.Conflicts())
+	}
+	return nil
+}
+
+// unblocked returns the error of an apply whose temporary rows somebody removed too early.
+func unblocked(applied operate.Applied) error {
+	return advised{problem.New(problem.Conflict, "somebody removed the temporary rows while rows were written"),
+		fmt.Sprintf("Of %s, some rows are as before and some as in the file, and they decide. Run the same command again: "+
+			"it goes on with what is left.", count(len(applied.Unblocked), "partition"))}
 }
 
 // conflicted returns the error that names the rows that somebody else changed.

@@ -367,6 +367,14 @@ func printPlan(w io.Writer, plan operate.Plan) {
 		fmt.Fprintf(w, "; %d in the table only, which stay (--delete deletes them)", plan.Kept)
 	}
 	fmt.Fprintln(w)
+	if len(plan.Blocks) > 0 {
+		fmt.Fprintf(w, "\nEverybody goes to review in %s, until an apply that was interrupted or still runs is done:\n",
+			count(len(plan.Blocks), "partition"))
+		some(w, plan.Blocks, func(b operate.Block) string {
+			return b.Partition + ": the apply " + cmp.Or(b.Apply, "of an unknown file")
+		})
+		fmt.Fprintln(w, operate.UnfinishedAdvice)
+	}
 }
 
 // cellText returns a cell for a plan, with its type if only that differs from the other.
@@ -401,6 +409,11 @@ func printApplied(w io.Writer, applied operate.Applied) {
 	if len(applied.Blocked) > 0 {
 		fmt.Fprintf(w, "Until the rest is written, everybody goes to review in %s:\n", count(len(applied.Blocked), "partition"))
 		some(w, applied.Blocked, func(key string) string { return key })
+	}
+	if len(applied.Unblocked) > 0 {
+		fmt.Fprintf(w, "Somebody removed the temporary row before the rest was written, and half of the changes decide in %s:\n",
+			count(len(applied.Unblocked), "partition"))
+		some(w, applied.Unblocked, func(key string) string { return key })
 	}
 }
 
