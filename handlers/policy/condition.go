@@ -485,6 +485,11 @@ func neverIs(what, text string, whole bool) (advice string) {
 		advice = "write the address in lower case, without anything around it; " +
 			"for a whole domain, compare request.domain"
 		possible = isAddress(text) || !whole && !strings.ContainsFunc(text, notInAddress)
+		if whole && hasApostrophe(text) {
+			possible = false
+			advice = "write the address without the apostrophe, which is taken for that of a spreadsheet; " +
+				"if the address has it, write startsWith in place of =="
+		}
 	case "request.domain":
 		advice = "write the domain in lower case and punycode, without anything around it, such as contoso.com"
 		possible = isAddress("a@"+text) || !whole && !strings.ContainsFunc(text, notInDomain)

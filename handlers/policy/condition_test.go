@@ -151,6 +151,8 @@ func TestConditionsRefused(t *testing.T) {
 		{`request.domain.endsWith(".Fabrikam.com")`, "a text that it never is", "in lower case"},
 		{`request.domain.endsWith("@fabrikam.com")`, "a text that it never is", "such as contoso.com"},
 		{`request.email.contains("@fabrikam.com\u200b")`, "a text that it never is", "without anything around it"},
+		{`request.email == "'ana@fabrikam.com"`, "compares request.email with a text that it never is", "without the apostrophe"},
+		{`request.sponsor in ["boss@contoso.com", "'eva@contoso.com"]`, "compares request.sponsor", "without the apostrophe"},
 		{`request.sponsor == "Boss@contoso.com"`, "compares request.sponsor", "in lower case"},
 		{`request.country == "pt"`, "compares request.country", "two capital letters"},
 		{`request.country in ["PT", "Spain"]`, "compares request.country", "two capital letters"},

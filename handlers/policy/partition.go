@@ -43,7 +43,7 @@ func Partitions(a submission.Address) []string {
 	}
 }
 
-// isPartition reports whether key may be one of the Partitions of an address.
+// isPartition reports whether a row under the key is for one of the Partitions of an address.
 func isPartition(key string) bool {
 	if key == anyone {
 		return true
@@ -53,7 +53,7 @@ func isPartition(key string) bool {
 		return isHost(below) && hasDomainsBelow(below)
 	}
 	if strings.Contains(key, "@") {
-		return isAddress(key)
+		return isAddress(key) && !hasApostrophe(key)
 	}
 	address, err := submission.ParseAddress("a@" + key)
 	// Under co.uk, a row is meant for what is below. At nic.in there are mailboxes.
@@ -68,6 +68,11 @@ func isAddress(key string) bool {
 	address, err := submission.ParseAddress(key)
 	return err == nil && address.String() == key
 }
+
+// hasApostrophe reports whether a text that names an address begins with an apostrophe. Spreadsheets
+// keep the one that makes a cell a text, so it counts as theirs, although an address may begin with
+// one.
+func hasApostrophe(text string) bool { return strings.HasPrefix(text, "'") }
 
 // isHost reports whether name is a host in lower-case ASCII (RFC 1123, 2.1), not an IP address.
 func isHost(name string) bool {

@@ -84,6 +84,10 @@ func (r *Row) judgeKey() {
 		// It may be meant for anybody without a narrower row.
 		r.For = []string{anyone}
 	}
+	if isAddress(r.Partition) {
+		// There may be somebody with the apostrophe, too.
+		r.For = append(slices.Clip(r.For), r.Partition)
+	}
 	fault := Fault{PartitionKeyColumn, problems[kind], r.keyAdvice(meant, false)}
 	r.Faults = slices.Insert(r.Faults, 0, fault)
 }

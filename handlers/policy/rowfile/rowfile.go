@@ -318,7 +318,8 @@ func (r *reading) row(record []string, line int) Row {
 		Line:    line,
 		untyped: map[string]bool{}, days: map[string]bool{},
 	}
-	row.Partition, _ = original(r.cell(record, partitionHeader))
+	// No key begins with an apostrophe, so it is always the spreadsheet's.
+	row.Partition = strings.TrimPrefix(r.cell(record, partitionHeader), "'")
 	row.Name, _ = original(r.cell(record, nameHeader))
 	row.Version, _ = original(strings.TrimSpace(r.cell(record, versionHeader)))
 	for _, name := range r.columns {

@@ -253,6 +253,15 @@ func TestReadShapes(t *testing.T) {
 				{Partition: "*", Name: "d", Columns: map[string]any{"Note": "'"}},
 			},
 		},
+		"apostrophes before keys": {
+			"PartitionKey,RowKey\n'ana@fabrikam.com,a\n'fabrikam.com,a\n'*,a\n''bo@fabrikam.com,a\n",
+			[]policy.Raw{
+				{Partition: "ana@fabrikam.com", Name: "a"},
+				{Partition: "fabrikam.com", Name: "a"},
+				{Partition: "*", Name: "a"},
+				{Partition: "'bo@fabrikam.com", Name: "a"},
+			},
+		},
 		"carriage returns as line ends and inside cells": {
 			"PartitionKey,RowKey,Note\r*,all,\"a\rb\r\nc\"\r*,b,d\r",
 			[]policy.Raw{
