@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func JudgeKey(key string) (fault KeyFault, meant []string) {
 	if isPartition(key) {
 		return KeyFine, nil
 	}
-	meant = meantBy(key)
+	meant, _ = meantBy(key)
 	below, isWildcard := strings.CutPrefix(key, "*.")
 	switch {
 	case isWildcard && isHost(below):
@@ -80,9 +81,9 @@ func (r *Row) judgeKey() {
 		return
 	}
 	r.For = meant
-	if len(meant) == 0 && !(r.Action == Invite && len(r.Faults) == 0) {
-		// It may be meant for anybody without a narrower row.
-		r.For = []string{anyone}
+	if !(r.Action == Invite && len(r.Faults) == 0) { // nobody gets in by that one
+		_, perhaps := meantBy(r.Partition)
+		r.For = slices.Concat(meant, perhaps)
 	}
 	if isAddress(r.Partition) {
 		// There may be somebody with the apostrophe, too.
@@ -114,7 +115,7 @@ func (r Row) keyAdvice(meant []string, withAddresses bool) string {
 			listed += " or others"
 		}
 		advice = "create the row again under " + listed
-		if len(meant) > 1 {
+		if len(r.For) > 1 {
 			whose = "their sign-ups"
 		}
 	case len(meant) > 0:
@@ -123,14 +124,13 @@ func (r Row) keyAdvice(meant []string, withAddresses bool) string {
 		advice = "create the row again under an address (ana@contoso.com), a domain (contoso.com), " +
 			"everything below a domain (*.contoso.com) or * for everybody; lower case, " +
 			"without white space, other scripts in punycode (xn--...)"
-		whose = "everybody without a narrower row"
 	}
 	if r.Disabled() || r.Mode == Audit || len(r.For) == 0 {
 		return advice
 	}
 	verb := " go"
-	if len(meant) == 0 {
-		verb = " goes"
+	if slices.Contains(r.For, anyone) {
+		whose, verb = "everybody without a narrower row", " goes"
 	}
 	return advice + "; as long as this one stands, " + whose + verb + " to review"
 }
@@ -195,47 +195,82 @@ func QuoteKey(key string) string {
 // maxKey is the longest key that is looked into, in bytes: the table's limit is 512 UTF-16 units.
 const maxKey = 2048
 
-// meantBy returns the partitions that a faulty key was likely meant for; none if that is unknown.
-func meantBy(key string) []string {
+// meantBy returns the partitions that a faulty key was likely meant for, none if that is unknown,
+// and others that it may have been meant for because some of its words are not understood. These
+// are the whole domains of addresses, since the words may be other mailboxes there, or else "*".
+func meantBy(key string) (meant, perhaps []string) {
 	if len(key) > maxKey {
-		return nil
+		return nil, []string{anyone}
 	}
 	text := readable(key)
 	if strings.Contains(text, anyone) && strings.Trim(text, "*.@%?") == "" {
-		return []string{anyone}
+		return []string{anyone}, nil
 	}
-	words := strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || strings.ContainsRune(",;|<>()[]{}\"`/\\=:", r)
-	})
-	words = slices.DeleteFunc(words, func(word string) bool {
-		return slices.Contains(schemes, word) || strings.Trim(word, "0123456789") == ""
-	})
-	var meant []string
-	alone := len(words) == 1
+	words := keyWords(text)
 	add := func(word string) bool {
 		keys := keysOf(word)
 		// The parts of a broken name make others with endings that do not exist.
-		keys = slices.DeleteFunc(keys, func(key string) bool { return !hasKnownEnding(key) && !(alone && strings.Contains(word, ".")) })
-		for _, key := range keys {
-			if !slices.Contains(meant, key) {
-				meant = append(meant, key)
-			}
-		}
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !hasKnownEnding(key) && !(len(words) == 1 && hasDot(word)) })
+		meant = append(meant, keys...)
 		return len(keys) > 0
 	}
-	unknown := false
+	unknown, atMailboxes := false, true
 	for _, word := range words {
 		// A part of a broken name may look like an ending, as in "contoso, com".
 		ending := len(words) > 1 && !strings.Contains(word, ".") && !strings.Contains(word, "@")
 		if ending || !add(word) {
 			unknown = true
+			continue
 		}
+		atMailboxes = atMailboxes && strings.Contains(word, "@")
 	}
 	if unknown && (len(meant) == 0 || len(words) == 2) {
+		// The words may be parts of one name.
 		add(strings.Join(words, "."))
 		add(strings.Join(words, ""))
+		atMailboxes = atMailboxes && strings.Contains(text, "@")
 	}
-	return meant
+	meant = distinct(meant)
+	switch {
+	case len(meant) == 0, unknown && !atMailboxes:
+		perhaps = []string{anyone}
+	case unknown:
+		for _, key := range meant {
+			perhaps = append(perhaps, key[strings.LastIndexByte(key, '@')+1:])
+		}
+		perhaps = slices.DeleteFunc(distinct(perhaps), func(key string) bool { return slices.Contains(meant, key) || !isPartition(key) })
+	}
+	return meant, perhaps
+}
+
+// distinct returns the first of each of the keys.
+func distinct(keys []string) (once []string) {
+	for _, key := range keys {
+		if !slices.Contains(once, key) {
+			once = append(once, key)
+		}
+	}
+	return once
+}
+
+// paths is the path of a URL, which does not say whose it is.
+var paths = regexp.MustCompile(`(://[^/\s,;|<>"]*)/[^\s,;|<>"]*`)
+
+// keyWords returns the words of a key that say something about whom it is for.
+func keyWords(text string) []string {
+	words := strings.FieldsFunc(paths.ReplaceAllString(text, "$1"), func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune(",;|<>()[]{}\"`/\\=:", r)
+	})
+	return slices.DeleteFunc(words, func(word string) bool {
+		says := func(r rune) bool { return unicode.IsLetter(r) || r == '*' || r == '@' }
+		return slices.Contains(schemes, word) || !strings.ContainsFunc(word, says)
+	})
+}
+
+// hasDot reports whether the word's domain has more than one part.
+func hasDot(word string) bool {
+	domain := word[strings.LastIndexByte(word, '@')+1:]
+	return strings.Contains(strings.Trim(domain, "*."), ".")
 }
 
 // schemes are words that are no part of a name.
@@ -271,6 +306,14 @@ func hasKnownEnding(key string) bool {
 
 // keysOf returns the partitions that one word was likely meant for.
 func keysOf(word string) []string {
+	const dotless = "\u0131" // of FABRIKAM in lower case, where the language is Turkish
+	if strings.Contains(word, dotless) {
+		return slices.Concat(keysAsWritten(word), keysAsWritten(strings.ReplaceAll(word, dotless, "i")))
+	}
+	return keysAsWritten(word)
+}
+
+func keysAsWritten(word string) []string {
 	word = strings.Trim(word, "'!?~^%&#$")
 	at := strings.LastIndexByte(word, '@')
 	if at < 0 {

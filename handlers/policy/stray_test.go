@@ -85,6 +85,12 @@ func TestFaultyKeyTellsWhomItWasMeantFor(t *testing.T) {
 		{"fabrikam.local", KeyOther, ""},
 		{"fabrikam", KeyOther, ""},
 		{"fabrikam.*", KeyOther, ""},
+		{"ana.lopez@fabrikam", KeyOther, ""},
+		{"*.Fabrikam", KeyOther, ""},
+		{"fabrıkam.com", KeyNotASCII, "xn--fabrkam-ufb.com fabrikam.com"},
+		{"alı@fabrikam.com", KeyNotASCII, "fabrikam.com ali@fabrikam.com"},
+		{"– fabrikam.com", KeyHidden, "fabrikam.com"},
+		{"1. fabrikam.com", KeyHidden, "fabrikam.com"},
 		{"fаbrikam.com", KeyOther, ""}, // a Cyrillic а
 		{"192.168.0.1", KeyOther, ""},
 		{"", KeyOther, ""},
@@ -154,6 +160,50 @@ func TestRowUnderFaultyKeySendsThoseMeantToReview(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestKeyWithUnknownWordsCountsForMore(t *testing.T) {
+	for key, covered := range map[string]string{
+		"ana, bob@fabrikam.com":               "ana@fabrikam.com bob@fabrikam.com",
+		"ana bob@fabrikam.com":                "ana@fabrikam.com bob@fabrikam.com",
+		"ana@fabrikam.com,bob":                "ana@fabrikam.com bob@fabrikam.com",
+		"Ana Silva <asilva@fabrikam.com>":     "ana@fabrikam.com asilva@fabrikam.com",
+		"ana.lopez@fabrikam com":              "ana.lopez@fabrikam.com lopez@fabrikam.com",
+		"ana.lopez@fabrikam":                  "ana.lopez@fabrikam.com",
+		"Fabrikam Inc.":                       "ana@fabrikam.com",
+		"Fabrikam Inc":                        "ana@fabrikam.com",
+		"fabrikam com":                        "ana@fabrikam.com",
+		"fabrikam.com and subdomains":         "ana@fabrikam.com ana@eu.fabrikam.com",
+		"fabrikam.com, northwind":             "ana@fabrikam.com ana@northwind.com",
+		"ana@fabrikam.com, Northwind.com inc": "ana@fabrikam.com ana@northwind.com ana@eu.northwind.com",
+		"fabrıkam.com":                        "ana@fabrikam.com ana@xn--fabrkam-ufb.com",
+	} {
+		t.Run(key, func(t *testing.T) {
+			rows := []Row{Parse(Raw{Partition: "*", Name: "all", Columns: map[string]any{"Action": "invite"}}),
+				Parse(Raw{Partition: key, Name: "gone", Columns: map[string]any{"Action": "deny"}})}
+			for _, email := range strings.Fields(covered) {
+				got := Decide(submission.Submission{Email: address(t, email)}, rows, nil, now)
+				if got.Action != Review {
+					t.Errorf("%s: %s (%s)", email, got.Action, got.Reason)
+				}
+			}
+			// Nobody gets in by a row that invites, so it need not count for everybody.
+			invites := Parse(Raw{Partition: key, Name: "in", Columns: map[string]any{"Action": "invite"}})
+			if slices.Contains(invites.For, "*") {
+				t.Errorf("a row that invites counts for %q", invites.For)
+			}
+		})
+	}
+}
+
+// A path, a number and a sign say nothing about who is meant.
+func TestKeyWithoutUnknownWordsCountsForThoseMeantOnly(t *testing.T) {
+	for _, key := range []string{"https://www.fabrikam.com/about", "HTTPS:fabrikam.com:443", "- fabrikam.com", "1. fabrikam.com"} {
+		row := Parse(Raw{Partition: key, Name: "gone", Columns: map[string]any{"Action": "deny"}})
+		if !slices.Equal(row.For, []string{"fabrikam.com"}) {
+			t.Errorf("%q counts for %q", key, row.For)
+		}
 	}
 }
 
