@@ -118,6 +118,22 @@ func CheckReport(at, now time.Time) Check {
 	}
 }
 
+// CheckStrays checks whether the app goes on looking for policy rows that match nobody. Without that
+// it does not decide by rows.
+func CheckStrays(strays request.Strays, now time.Time) Check {
+	const part = "keys of policy rows"
+	if strays.Fresh(now) {
+		return Fine.Check(part, "all checked by the app", "")
+	}
+	found := "the app has never checked them all"
+	if !strays.CheckedAt.IsZero() {
+		found = "the app last checked them all from " + strays.CheckedAt.UTC().Format(time.RFC3339) + " on"
+	}
+	return Broken.Check(part, found+", so every sign-up waits, and goes to review after a day",
+		"Look for the line \"policy rows not checked\" in the app's log. The app must be able to read the table Policies "+
+			"and to write the table Tenant.")
+}
+
 // Mailing is what the app has reported of the mails that it sends itself.
 type Mailing struct {
 	Sender string // the address that they come from; empty if the app sends none

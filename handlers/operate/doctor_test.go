@@ -87,6 +87,9 @@ func TestChecks(t *testing.T) {
 	wantCheck(t, CheckReport(time.Time{}, now), Broken, "never")
 	wantCheck(t, CheckReport(now.Add(-4*time.Hour), now), Broken, "4h0m0s ago")
 	wantCheck(t, CheckReport(now.Add(-time.Hour), now), Fine, "1h0m0s ago")
+	wantCheck(t, CheckStrays(request.Strays{}, now), Broken, "never")
+	wantCheck(t, CheckStrays(request.Strays{CheckedAt: now.Add(-time.Hour)}, now), Broken, "every sign-up waits")
+	wantCheck(t, CheckStrays(request.Strays{CheckedAt: now.Add(-time.Minute)}, now), Fine, "all checked")
 
 	wantCheck(t, CheckBreaker(NewBreaker(BreakerConfig{Gate: request.Gate{Cause: request.DirectorySuspicious}, Now: now})), Broken, "suspicious")
 	both := request.Gate{

@@ -21,8 +21,11 @@ const (
 	// scanTime limits one search. It is shorter than upkeep's patience, so that what was found
 	// until then is saved. The service takes up to five seconds for a page.
 	scanTime = 10 * time.Second
-	// StrayLife is how long a list of strays is relied on. Upkeep makes a new one every minute.
+	// StrayLife is how long a list of strays is relied on, but for what a large table takes. Upkeep
+	// makes a new one every minute.
 	StrayLife = 10 * time.Minute
+	// searchEvery is how often upkeep searches.
+	searchEvery = time.Minute
 	// maxStrayBytes limits a list of strays as JSON, so that a store can keep it in one place.
 	maxStrayBytes = 24 * 1024
 	// searchTries is how often a search begins again because another one has saved its list first.
@@ -35,6 +38,8 @@ type Strays struct {
 	Rows []policy.Raw
 	// Unlisted is how many there were besides.
 	Unlisted int
+	// Pages is how many pages that search had.
+	Pages int
 	// CheckedAt is when that search began; zero if there was none.
 	CheckedAt time.Time
 	// LoggedAt is when they were last logged.
@@ -48,6 +53,7 @@ type Strays struct {
 	Began         time.Time
 	Found         []policy.Raw
 	FoundUnlisted int
+	FoundPages    int
 }
 
 // StrayStore finds and keeps strays. Errors are *problem.Error: StorageUnavailable.
@@ -113,7 +119,7 @@ func (f StrayFinder) scan(ctx context.Context, strays Strays, now time.Time) (St
 	limited, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
 	begin := func() {
-		strays.Cursor, strays.Began, strays.Found, strays.FoundUnlisted = "", now, nil, 0
+		strays.Cursor, strays.Began, strays.Found, strays.FoundUnlisted, strays.FoundPages = "", now, nil, 0, 0
 	}
 	if strays.Cursor == "" {
 		begin()
@@ -131,10 +137,11 @@ func (f StrayFinder) scan(ctx context.Context, strays Strays, now time.Time) (St
 			return Strays{}, fmt.Errorf("looking through the policy rows: %w", err)
 		}
 		strays.add(policy.Strays(rows))
+		strays.FoundPages++
 		strays.Cursor = next
 		if next == "" {
-			strays.Rows, strays.Unlisted = strays.Found, strays.FoundUnlisted
-			strays.CheckedAt, strays.Found, strays.FoundUnlisted = strays.Began, nil, 0
+			strays.Rows, strays.Unlisted, strays.Pages = strays.Found, strays.FoundUnlisted, strays.FoundPages
+			strays.CheckedAt, strays.Found, strays.FoundUnlisted, strays.FoundPages = strays.Began, nil, 0, 0
 			break
 		}
 	}
@@ -159,13 +166,13 @@ func (s *Strays) add(rows []policy.Raw) {
 }
 
 // StrayRows implements [StrayRows] by the list. It costs one call while upkeep works, and searches
-// itself if the list is older than [StrayLife]. An error if there is no newer list even then.
+// itself if the list is not [Strays.Fresh]. An error if there is no newer list even then.
 func (f StrayFinder) StrayRows(ctx context.Context, now time.Time) ([]policy.Raw, error) {
 	strays, err := f.Store.Strays(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the list of strays: %w", err)
 	}
-	if !strays.fresh(now) {
+	if !strays.Fresh(now) {
 		strays, err = f.Search(ctx, now, nil)
 		if problem.CodeOf(err) == problem.Conflict {
 			strays, err = f.Store.Strays(ctx) // that of another search is as good
@@ -173,16 +180,29 @@ func (f StrayFinder) StrayRows(ctx context.Context, now time.Time) ([]policy.Raw
 		if err != nil {
 			return nil, fmt.Errorf("searching for strays: %w", err)
 		}
-		if !strays.fresh(now) {
-			return nil, problem.New(problem.StorageUnavailable,
-				"the keys of the policy rows are not all checked yet")
+		if !strays.Fresh(now) {
+			return nil, strays.NotFresh()
 		}
 	}
 	return strays.All(), nil
 }
 
-// fresh reports whether the list is new enough. A clock may be behind.
-func (s Strays) fresh(now time.Time) bool { return now.Sub(s.CheckedAt).Abs() <= StrayLife }
+// Fresh reports whether the list is new enough. A clock may be behind. A list is older by the time
+// of a round when the round ends, and by that of two when the next one does, so large tables have
+// that time on top of [StrayLife].
+func (s Strays) Fresh(now time.Time) bool {
+	further := (max(s.Pages, s.FoundPages) - 1) / strayPages // searches of a round, but the first
+	return now.Sub(s.CheckedAt).Abs() <= StrayLife+2*time.Duration(further)*searchEvery
+}
+
+// NotFresh returns the error for a list that is not.
+func (s Strays) NotFresh() error {
+	since := "never"
+	if !s.CheckedAt.IsZero() {
+		since = "last from " + s.CheckedAt.UTC().Format(time.RFC3339) + " on"
+	}
+	return problem.New(problem.StorageUnavailable, "the keys of the policy rows were %s all checked", since)
+}
 
 // SameRows reports whether two lists have the same rows, whatever is in them.
 func SameRows(a, b []policy.Raw) bool {

@@ -68,6 +68,35 @@ func TestSearchForStraysIsBoundedAndGoesOn(t *testing.T) {
 	search(1, true) // its place is gone
 }
 
+// TestLargeTableStaysReadable has tables of which a round takes many searches, one a minute.
+func TestLargeTableStaysReadable(t *testing.T) {
+	for _, pages := range []int{20, 110, 150, 210, 300, 1000} {
+		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+		table := &bigTable{pages: pages}
+		finder := request.StrayFinder{Store: table}
+		search := func() request.Strays {
+			strays, err := finder.Search(t.Context(), now, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Minute)
+			return strays
+		}
+		for range pages/20 + 1 {
+			search()
+		}
+		for range 200 {
+			if strays := search(); !strays.Fresh(now) {
+				t.Fatalf("%d pages: checked at %s, and at %s that does not count any more", pages, strays.CheckedAt, now)
+			}
+		}
+		last := table.strays
+		if !last.Fresh(now) || last.Fresh(now.Add(request.StrayLife+time.Duration(pages/10)*time.Minute)) {
+			t.Errorf("%d pages: without upkeep the list of %s counts for ever", pages, last.CheckedAt)
+		}
+	}
+}
+
 // slowTable answers so many pages of a search, and then not in time.
 type slowTable struct {
 	bigTable

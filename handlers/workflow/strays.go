@@ -20,14 +20,17 @@ const (
 )
 
 // findStrays looks for policy rows that no look-up finds, so that they count from now on, and logs
-// them. A failure is logged: until the next search the earlier list counts, for at most
-// [request.StrayLife].
+// them. It logs a failure, and that decisions can't rely on the list, because the rounds of searches
+// take too long. After a failure the earlier list counts as long as it is [request.Strays.Fresh].
 func (w *Worker) findStrays(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, strayTimeout)
 	defer cancel()
 	now := w.config.Now()
 	log := func(before, after request.Strays) bool { return w.logStrays(ctx, before, after, now) }
-	_, err := request.StrayFinder{Store: w.config.Strays}.Search(limited, now, log)
+	strays, err := request.StrayFinder{Store: w.config.Strays}.Search(limited, now, log)
+	if err == nil && !strays.Fresh(now) {
+		err = strays.NotFresh()
+	}
 	if err != nil {
 		w.config.Log.ErrorContext(ctx, LogUnchecked, "code", problem.CodeOf(err), "error", err)
 	}

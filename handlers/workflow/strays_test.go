@@ -130,6 +130,22 @@ func TestUnreadableListOfMisspeltKeysInvitesNobody(t *testing.T) {
 	}
 }
 
+// A table that is read page by page too slowly fails no search, and still is not all checked.
+func TestUpkeepSaysThatRowsAreNotAllChecked(t *testing.T) {
+	w := newWorld(t)
+	w.row("*", "everybody", "Action", "invite")
+	w.settleMinutes(1)
+	w.wantLine(workflow.LogUnchecked, 0)
+	strays := must(w.store.Strays(t.Context()))(t)
+	// The next search goes on with the last page of a round that began long ago.
+	strays.Cursor, strays.Began = "*", w.now.Add(-time.Hour)
+	ok(t, w.store.SaveStrays(t.Context(), strays))
+	_, _ = w.worker.Upkeep(t.Context(), &outbox{})
+	w.wantLine(workflow.LogUnchecked, 1)
+	_, _ = w.worker.Upkeep(t.Context(), &outbox{})
+	w.wantLine(workflow.LogUnchecked, 1)
+}
+
 func TestUpkeepGoesOnWhenRowsCantBeChecked(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit("ana@contoso.com")

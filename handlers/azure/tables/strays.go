@@ -54,11 +54,13 @@ const (
 func strayFields(strays *request.Strays) []field {
 	return []field{
 		{"Unlisted", &strays.Unlisted},
+		{"Pages", &strays.Pages},
 		{"CheckedAt", &strays.CheckedAt},
 		{"LoggedAt", &strays.LoggedAt},
 		{"Cursor", &strays.Cursor},
 		{"Began", &strays.Began},
 		{"FoundUnlisted", &strays.FoundUnlisted},
+		{"FoundPages", &strays.FoundPages},
 	}
 }
 

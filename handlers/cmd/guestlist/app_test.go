@@ -258,10 +258,26 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(store(ts).KeepDeadLetter(context.Background(), letter))
 }
 
+// saveReport stores a report of an app that has checked the rows, too.
+func saveReport(ts *testscript.TestScript, report tables.AppReport) {
+	ts.Check(store(ts).SaveReport(context.Background(), report))
+	checked(ts, false, []string{"1m"})
+}
+
+// checked stores how long ago the app began to check all rows.
+func checked(ts *testscript.TestScript, _ bool, args []string) {
+	ago, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	strays, err := store(ts).Strays(context.Background())
+	ts.Check(err)
+	strays.CheckedAt = time.Now().Add(-ago)
+	ts.Check(store(ts).SaveStrays(context.Background(), strays))
+}
+
 // reports stores a report of the app with its permissions.
 func reports(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{At: time.Now(), Roles: args, Daily: 80, Spacing: time.Second}
-	ts.Check(store(ts).SaveReport(context.Background(), report))
+	saveReport(ts, report)
 }
 
 // reportsMail stores a report of the app with what it said of its mails: the service, the sender,
@@ -278,13 +294,13 @@ func reportsMail(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 4 {
 		report.Proof = args[4]
 	}
-	ts.Check(store(ts).SaveReport(context.Background(), report))
+	saveReport(ts, report)
 }
 
 // reportsReviewers stores a report of the app with its group of reviewers, or none.
 func reportsReviewers(ts *testscript.TestScript, _ bool, args []string) {
 	report := tables.AppReport{At: time.Now(), Daily: 80, Spacing: time.Second, Reviewers: args[0]}
-	ts.Check(store(ts).SaveReport(context.Background(), report))
+	saveReport(ts, report)
 }
 
 // reportsChannels stores a report of the app with its channels.
@@ -293,7 +309,7 @@ func reportsChannels(ts *testscript.TestScript, _ bool, args []string) {
 		At: time.Now(), Roles: []string{"User.Invite.All", "GroupMember.ReadWrite.All", "User.Read.All"}, Daily: 80, Spacing: time.Second,
 		Channels: append([]string{}, args...),
 	}
-	ts.Check(store(ts).SaveReport(context.Background(), report))
+	saveReport(ts, report)
 }
 
 // queue returns the client of a queue of the script's local run.

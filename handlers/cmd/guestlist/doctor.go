@@ -143,6 +143,10 @@ func checkRecords(s *session, d *deployment, report tables.AppReport) []operate.
 	add("notices", err, func() operate.Check { return operate.CheckOutbox(waiting, maxCounted, s.now()) })
 	kept, err := d.CountDeadLetters(s.ctx, maxCounted)
 	add("kept messages", err, func() operate.Check { return checkKept(kept) })
+	if !report.At.IsZero() { // else it is known that upkeep has not run
+		strays, err := d.Strays(s.ctx)
+		add("keys of policy rows", err, func() operate.Check { return operate.CheckStrays(strays, s.now()) })
+	}
 	rows, err := d.AllRows(s.ctx)
 	var findings []lint.Finding
 	if err == nil {

@@ -92,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"invited":           invited,
 			"keep":              keep,
 			"reports":           reports,
+			"checked":           checked,
 			"reports-mail":      reportsMail,
 			"reports-reviewers": reportsReviewers,
 			"reports-channels":  reportsChannels,

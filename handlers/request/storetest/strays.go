@@ -20,8 +20,9 @@ var strayTests = map[string]func(*testing.T, Store){
 			return policy.Raw{Partition: partition, Name: "it's \"one\" <&>", ETag: "e", Columns: map[string]any{"Action": "deny"}}
 		}
 		for _, strays := range []request.Strays{
-			{Rows: []policy.Raw{row("Contoso.com\u00a0"), row("@fabrikam.com")}, Unlisted: 3, CheckedAt: start, LoggedAt: start.Add(time.Second)},
-			{Cursor: "x", Began: start, Found: []policy.Raw{row("")}, FoundUnlisted: 1},
+			{Rows: []policy.Raw{row("Contoso.com\u00a0"), row("@fabrikam.com")}, Unlisted: 3, Pages: 7, CheckedAt: start,
+				LoggedAt: start.Add(time.Second)},
+			{Cursor: "x", Began: start, Found: []policy.Raw{row("")}, FoundUnlisted: 1, FoundPages: 2},
 			{CheckedAt: start},
 		} {
 			strays.Version = must(store.Strays(t.Context()))(t).Version
