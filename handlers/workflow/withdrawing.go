@@ -125,7 +125,7 @@ func (j *job) dropDeadLetters(ctx context.Context) (next, error) {
 		if !bytes.Contains(letter.Body, []byte(j.Request.ID)) && !(byAddress && names(letter.Body, address)) {
 			continue
 		}
-		err = j.config.DeadLetters.DropDeadLetter(ctx, letter.ID)
+		err = j.config.DeadLetters.DropDeadLetter(ctx, letter.ID, "")
 		if err != nil {
 			return stop, fmt.Errorf("forgetting a dead letter: %w", err)
 		}

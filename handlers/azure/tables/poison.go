@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"guestlist/handlers/azure/internal/rest"
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
@@ -28,25 +29,36 @@ func poisonFields(poison *request.DeadLetter) []field {
 	}
 }
 
+// keepTries is how often a letter that is dropped while it is kept again is kept anew.
+const keepTries = 3
+
 // KeepDeadLetter implements [request.DeadLetterStore].
 func (s *Store) KeepDeadLetter(ctx context.Context, poison request.DeadLetter) error {
 	const doing = "keeping a dead letter"
 	r := newRow(poisonPartition, poisonKey(poison.ID), poisonFields(&poison))
 	r.set(bodyColumn, poison.Body)
-	encoded, err := r.encode()
-	if err != nil {
-		return failure(doing, err)
+	again := newRow(poisonPartition, poisonKey(poison.ID), []field{{atColumn, &poison.At}})
+	var err error
+	for range keepTries {
+		_, err = add(ctx, doing, s.poison, r)
+		if problem.CodeOf(err) != problem.Conflict {
+			return err
+		}
+		err = touch(ctx, doing, s.poison, again)
+		if problem.CodeOf(err) != problem.NotFound {
+			return err
+		}
 	}
-	_, err = s.poison.AddEntity(ctx, encoded, nil)
-	if err != nil && !hasCode(err, aztables.EntityAlreadyExists) {
-		return failure(doing, err)
-	}
-	return nil
+	return err
 }
 
 // DropDeadLetter implements [request.DeadLetterStore].
-func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
-	_, err := s.poison.DeleteEntity(ctx, poisonPartition, poisonKey(id), nil)
+func (s *Store) DropDeadLetter(ctx context.Context, id, version string) error {
+	var options aztables.DeleteEntityOptions
+	if version != "" {
+		options.IfMatch = ifMatch(version)
+	}
+	_, err := s.poison.DeleteEntity(ctx, poisonPartition, poisonKey(id), &options)
 	if err != nil && !hasCode(err, aztables.ResourceNotFound) {
 		return failure("removing a dead letter", err)
 	}
@@ -65,22 +77,24 @@ func (s *Store) ForgetDeadLetters(
 	filter := fmt.Sprintf("PartitionKey eq %s and %s le %s", rest.String(poisonPartition), atColumn, odataTime(before))
 	selected := strings.Join([]string{"PartitionKey", "RowKey", atColumn}, ",")
 	options := aztables.ListEntitiesOptions{Filter: &filter, Select: &selected, Top: s.scannedAtOnce(limit)}
-	var old []string
+	var old []row
 	token, err := scan(ctx, doing, s.poison, options, from.Token, func(r row, err error) {
 		columns := reader{row: r}
 		at := columns.time(atColumn)
 		// The emulator compares milliseconds only.
 		if err == nil && columns.err == nil && !at.IsZero() && at.Before(before) {
-			old = append(old, r.name)
+			old = append(old, r)
 		}
 	})
 	if err != nil {
 		return from, false, err
 	}
-	for _, name := range old {
-		_, err = s.poison.DeleteEntity(ctx, poisonPartition, name, nil)
-		if err != nil && !hasCode(err, aztables.ResourceNotFound) {
-			return from, false, failure(doing, err)
+	for _, letter := range old {
+		err = remove(ctx, doing, s.poison, poisonPartition, letter.name, letter.etag)
+		switch problem.CodeOf(err) {
+		case "", problem.NotFound, problem.Conflict: // gone, or kept again meanwhile
+		default:
+			return from, false, err
 		}
 	}
 	return request.Cursor{Token: token}, token == "", nil
@@ -103,6 +117,7 @@ func (s *Store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error
 			return nil
 		}
 		poison.Body, _ = r.columns[bodyColumn].([]byte)
+		poison.Version = r.etag
 		kept = append(kept, poison)
 		return nil
 	})

@@ -62,6 +62,20 @@ func replace(ctx context.Context, doing string, table *aztables.Client, r row, v
 	return r, nil
 }
 
+// touch changes the columns of r in the row that has its keys, of any version: a problem.NotFound if
+// there is none.
+func touch(ctx context.Context, doing string, table *aztables.Client, r row) error {
+	encoded, err := r.encode()
+	if err != nil {
+		return failure(doing, err)
+	}
+	_, err = table.UpdateEntity(ctx, encoded, &aztables.UpdateEntityOptions{UpdateMode: aztables.UpdateModeMerge})
+	if err != nil {
+		return failure(doing, err)
+	}
+	return nil
+}
+
 // remove removes the row of that version: a problem.NotFound if it is gone, a problem.Conflict if
 // it is no longer of the version.
 func remove(ctx context.Context, doing string, table *aztables.Client, partition, name, version string) error {

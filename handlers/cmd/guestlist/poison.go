@@ -131,12 +131,17 @@ func (c poisonReplayCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	// Enqueue before deleting: doing it twice is harmless, losing it is not.
+	// Enqueue before deleting: doing it twice is harmless, losing it is not. The app may take the
+	// message at once and keep it again: then the letter is of another version.
 	err = service.Put(s.ctx, queue, letter.Body, 0)
 	if err != nil {
 		return err
 	}
-	err = d.DropDeadLetter(s.ctx, letter.ID)
+	err = d.DropDeadLetter(s.ctx, letter.ID, letter.Version)
+	if problem.CodeOf(err) == problem.Conflict {
+		return advised{problem.New(problem.InvalidInput, "the app took it from the queue and has kept it again: it is not deleted"),
+			"guestlist poison list says why."}
+	}
 	if err != nil {
 		return err
 	}
@@ -159,7 +164,11 @@ func (c poisonDropCommand) Run(s *session, d *deployment) error {
 	if err != nil {
 		return err
 	}
-	err = d.DropDeadLetter(s.ctx, letter.ID)
+	err = d.DropDeadLetter(s.ctx, letter.ID, letter.Version)
+	if problem.CodeOf(err) == problem.Conflict {
+		return advised{problem.New(problem.InvalidInput, "it was kept again in the meantime, and is not deleted"),
+			"Look at it with guestlist poison show, and repeat the command."}
+	}
 	if err != nil {
 		return err
 	}

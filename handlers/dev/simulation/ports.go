@@ -395,8 +395,8 @@ func (s store) AllDeadLetters(ctx context.Context) ([]request.DeadLetter, error)
 	})
 }
 
-func (s store) DropDeadLetter(_ context.Context, id string) error {
-	return s.do("DropDeadLetter", func() error { return s.memory.DropDeadLetter(s.context, id) })
+func (s store) DropDeadLetter(_ context.Context, id, version string) error {
+	return s.do("DropDeadLetter", func() error { return s.memory.DropDeadLetter(s.context, id, version) })
 }
 
 func (s store) ScanRequests(

@@ -7,25 +7,32 @@ import (
 	"slices"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
 // KeepDeadLetter implements [request.DeadLetterStore].
 func (s *Store) KeepDeadLetter(ctx context.Context, letter request.DeadLetter) error {
 	return s.do(ctx, "KeepDeadLetter", func() error {
-		_, exists := s.deadLetters[letter.ID]
-		if !exists {
-			toTicks(&letter.At)
-			letter.Body = bytes.Clone(letter.Body)
-			s.deadLetters[letter.ID] = letter
+		at := letter.At
+		kept, exists := s.deadLetters[letter.ID]
+		if exists {
+			letter = kept
 		}
+		letter.At, letter.Version, letter.Body = at, s.newVersion(), bytes.Clone(letter.Body)
+		toTicks(&letter.At)
+		s.deadLetters[letter.ID] = letter
 		return nil
 	})
 }
 
 // DropDeadLetter implements [request.DeadLetterStore].
-func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
+func (s *Store) DropDeadLetter(ctx context.Context, id, version string) error {
 	return s.do(ctx, "DropDeadLetter", func() error {
+		letter, exists := s.deadLetters[id]
+		if exists && version != "" && letter.Version != version {
+			return problem.New(problem.Conflict, "the dead letter is of version %q, not %q", letter.Version, version)
+		}
 		delete(s.deadLetters, id)
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 )
 
@@ -39,13 +40,43 @@ var deadLetterTests = map[string]func(*testing.T, Store){
 		kept := must(store.AllDeadLetters(t.Context()))(t)
 		hostile.At, plain.At = stored, stored
 		slices.SortFunc(kept, func(a, b request.DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
+		for i := range kept {
+			kept[i].Version = ""
+		}
 		wantSame(t, "AllDeadLetters", []request.DeadLetter{hostile, plain}, kept)
 		for _, id := range []string{hostile.ID, hostile.ID, "never kept"} {
-			succeed(t, store.DropDeadLetter(t.Context(), id))
+			succeed(t, store.DropDeadLetter(t.Context(), id, ""))
 		}
 		kept = must(store.AllDeadLetters(t.Context()))(t)
 		if len(kept) != 1 || kept[0].ID != plain.ID {
 			t.Errorf("%d messages are left after one was dropped", len(kept))
 		}
+	},
+
+	"a message that is kept again stays for whoever knew it before": func(t *testing.T, store Store) {
+		letter := request.DeadLetter{ID: "a", Queue: "signups", At: start, Body: []byte("a sign-up"), Why: "first"}
+		only := func() request.DeadLetter {
+			t.Helper()
+			kept := must(store.AllDeadLetters(t.Context()))(t)
+			if len(kept) != 1 {
+				t.Fatalf("%d messages are kept, want 1", len(kept))
+			}
+			return kept[0]
+		}
+		succeed(t, store.KeepDeadLetter(t.Context(), letter))
+		first := only()
+		again := letter
+		again.At, again.Body, again.Why = start.Add(time.Hour), []byte("another body with its id"), "second"
+		succeed(t, store.KeepDeadLetter(t.Context(), again))
+		wantCode(t, "dropping it as it was", store.DropDeadLetter(t.Context(), letter.ID, first.Version), problem.Conflict)
+		second := only()
+		if second.Version == first.Version || !second.At.Equal(stored.Add(time.Hour)) || string(second.Body) != "a sign-up" {
+			t.Errorf("kept again, it is %+v after %+v", second, first)
+		}
+		succeed(t, store.DropDeadLetter(t.Context(), letter.ID, second.Version))
+		succeed(t, store.DropDeadLetter(t.Context(), letter.ID, second.Version))
+		succeed(t, store.KeepDeadLetter(t.Context(), letter))
+		wantCode(t, "dropping a new one as it was", store.DropDeadLetter(t.Context(), letter.ID, second.Version), problem.Conflict)
+		only()
 	},
 }
