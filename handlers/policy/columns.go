@@ -369,6 +369,11 @@ func asWhole(cell any) (number int64, whole bool) {
 	return 0, false
 }
 
+// The years that a row can be about. Those of other calendars are outside: 2026 is 2569 in Thailand,
+// and 1405 in Iran, where spreadsheets write them like that. A deny row would begin, or an
+// invitation end, centuries away.
+const firstYear, lastYear = 1900, 2199
+
 // timeReader reads a moment, in UTC. A date alone is the start of the day that many days later.
 func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 	const advice = "write a date such as 2026-05-31, or a time with its zone such as 2026-05-31T18:00:00Z or 2026-05-31T18:00:00+02:00"
@@ -392,10 +397,11 @@ func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 			}
 		}
 		at = at.UTC()
-		// The table's DateTime begins in 1601, and Go's zero time, in year 1, would mean "no
-		// limit".
-		if at.Year() < 1601 || at.Year() > 9999 {
-			return &wrong{"is out of range", "write a year from 1601 to 9999, or leave it empty for no limit"}
+		// Many write 9999-12-31 for no end. Go's zero time, in year 1, would mean "no limit".
+		isNoEnd := later > 0 && at.Year() == LastTime.Year()
+		if !isNoEnd && (at.Year() < firstYear || at.Year() > lastYear) {
+			return &wrong{"is out of range, as if it had a year of another calendar",
+				fmt.Sprintf("write a year from %d to %d, or leave it empty for no limit", firstYear, lastYear)}
 		}
 		*field(row) = at.AddDate(0, 0, days)
 		return nil
