@@ -152,8 +152,8 @@ func header(rows []policy.Raw) (names, used []string) {
 // any line breaks and empty lines. The first line names the columns, in any order.
 //
 // A cell has the type in its NAME@type cell, or else the first type that the column names above
-// it. A cell without a type, or that is not of its type, is a text. Any valid column name is
-// accepted.
+// it. A cell without a type, or that is not of its type, is a text, and so is one with an apostrophe
+// that has no type of its own. Any valid column name is accepted.
 //
 // A day in the form that a spreadsheet gives it, such as 31.12.2026 or 12/31/2026, is read where it
 // can be one day only, as are the words for true and false of its language, in columns of policy
@@ -328,18 +328,19 @@ func (r *reading) row(record []string, line int) Row {
 			strings.HasSuffix(name, typeSuffix):
 			continue
 		}
+		text, wasGuarded := original(r.cell(record, name))
 		typeName := strings.TrimSpace(r.cell(record, name+typeSuffix))
 		if typeName == "" {
 			row.untyped[name] = true
-			typeName = r.types[name]
+			if !wasGuarded { // else it is a text
+				typeName = r.types[name]
+			}
 		} else if r.types[name] == "" {
 			r.types[name] = typeName
 		}
-		text := r.cell(record, name)
-		if text == "" {
+		if text == "" && !wasGuarded {
 			continue
 		}
-		text, wasGuarded := original(text)
 		value, ok := parse(text, typeName)
 		if !ok {
 			value = text

@@ -253,6 +253,15 @@ func TestReadShapes(t *testing.T) {
 				{Partition: "*", Name: "d", Columns: map[string]any{"Note": "'"}},
 			},
 		},
+		"an apostrophe makes a text, whatever the type above": {
+			"PartitionKey,RowKey,InviteCode,InviteCode@type\n*,a,12345678,Int32\n*,b,'0012345678,\n*,c,87654321,\n*,d,'00123,Int32\n",
+			[]policy.Raw{
+				{Partition: "*", Name: "a", Columns: map[string]any{"InviteCode": int32(12345678)}},
+				{Partition: "*", Name: "b", Columns: map[string]any{"InviteCode": "0012345678"}},
+				{Partition: "*", Name: "c", Columns: map[string]any{"InviteCode": int32(87654321)}},
+				{Partition: "*", Name: "d", Columns: map[string]any{"InviteCode": int32(123)}},
+			},
+		},
 		"apostrophes before keys": {
 			"PartitionKey,RowKey\n'ana@fabrikam.com,a\n'fabrikam.com,a\n'*,a\n''bo@fabrikam.com,a\n",
 			[]policy.Raw{
