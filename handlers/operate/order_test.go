@@ -406,7 +406,8 @@ func TestDoctorTellsOfInterruptedApply(t *testing.T) {
 // contoso.com is to be invited from another country.
 func stopped(t *testing.T, writes int) (table *recorder, old, file []policy.Raw) {
 	t.Helper()
-	old = []policy.Raw{row("*", "everybody", "Action", "invite"),
+	old = []policy.Raw{
+		row("*", "everybody", "Action", "invite", "Priority", int32(5), "NotAfter", now.AddDate(1, 0, 0), "MaxGuests", "12"),
 		row("contoso.com", "partners", "Action", "invite", "Condition", `request.country == "PT"`)}
 	file = []policy.Raw{row("*", "everybody", "Action", "invite", "UserType", "Member"),
 		row("contoso.com", "partners", "Action", "invite", "Condition", `request.country == "DE"`)}
@@ -451,7 +452,7 @@ func TestApplyOfOtherFileLeavesBlocksOfUnfinishedOne(t *testing.T) {
 
 func TestUnfinishedApplyIsTakenBackByRowsFromBefore(t *testing.T) {
 	table, old, _ := stopped(t, 2)
-	p := plan(t, table, fileOf(old), operate.PlanOptions{Delete: true, Overwrite: true})
+	p := plan(t, table, export(t, old), operate.PlanOptions{Delete: true, Overwrite: true})
 	_, err := operate.Apply(t.Context(), table, p)
 	must(t, err)
 	if isBlocked(table, "contoso.com") || len(table.rows) != len(old) {

@@ -44,6 +44,19 @@ func TestHalfDoneApplyIsToldInFewLines(t *testing.T) {
 	}
 }
 
+func TestApplyTellsOfPartitionsThatSomebodyUnblocked(t *testing.T) {
+	applied := operate.Applied{Unblocked: []string{"contoso.com"}}
+	var out bytes.Buffer
+	printApplied(&out, applied)
+	if !strings.Contains(out.String(), "half of the changes decide in 1 partition:\n  contoso.com\n") {
+		t.Errorf("it says:\n%s", out.String())
+	}
+	s := &session{ctx: context.Background(), stderr: &out}
+	if code := s.report(unblocked(applied)); code != exitConflict || !strings.Contains(out.String(), "it goes on with what is left") {
+		t.Errorf("exits with %d:\n%s", code, out.String())
+	}
+}
+
 func TestConflictsAreToldInFewLines(t *testing.T) {
 	var changes []operate.Change
 	for i := range 1000 {
