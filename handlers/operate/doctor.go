@@ -118,8 +118,8 @@ func CheckReport(at, now time.Time) Check {
 	}
 }
 
-// CheckStrays checks whether the app goes on looking for policy rows that match nobody. Without that
-// it does not decide by rows.
+// CheckStrays checks whether the app goes on looking for policy rows that match nobody. Without
+// that it does not decide by rows.
 func CheckStrays(strays request.Strays, now time.Time) Check {
 	const part = "keys of policy rows"
 	if strays.Fresh(now) {

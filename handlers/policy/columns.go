@@ -369,9 +369,9 @@ func asWhole(cell any) (number int64, whole bool) {
 	return 0, false
 }
 
-// The years that a row can be about. Those of other calendars are outside: 2026 is 2569 in Thailand,
-// and 1405 in Iran, where spreadsheets write them like that. A deny row would begin, or an
-// invitation end, centuries away.
+// The years that a row can be about. Those of other calendars are outside: 2026 is 2569 in
+// Thailand, and 1405 in Iran, where spreadsheets write them like that. A deny row would begin, or
+// an invitation end, centuries away.
 const firstYear, lastYear = 1900, 2199
 
 // timeReader reads a moment, in UTC. A date alone is the start of the day that many days later.

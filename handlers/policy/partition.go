@@ -69,9 +69,9 @@ func isAddress(key string) bool {
 	return err == nil && address.String() == key
 }
 
-// hasApostrophe reports whether a text that names an address begins with an apostrophe. Spreadsheets
-// keep the one that makes a cell a text, so it counts as theirs, although an address may begin with
-// one.
+// hasApostrophe reports whether a text that names an address begins with an apostrophe.
+// Spreadsheets keep the one that makes a cell a text, so it counts as theirs, although an address
+// may begin with one.
 func hasApostrophe(text string) bool { return strings.HasPrefix(text, "'") }
 
 // isHost reports whether name is a host in lower-case ASCII (RFC 1123, 2.1), not an IP address.

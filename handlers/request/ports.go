@@ -262,16 +262,16 @@ type DeadLetter struct {
 
 // DeadLetterStore keeps dead letters. Errors are *problem.Error: StorageUnavailable.
 type DeadLetterStore interface {
-	// KeepDeadLetter keeps a letter. If there is one with that id, it stays as it is, but for At and
-	// Version: ids may be made up, and must not replace what is kept.
+	// KeepDeadLetter keeps a letter. If there is one with that id, it stays as it is, but for At
+	// and Version: ids may be made up, and must not replace what is kept.
 	KeepDeadLetter(ctx context.Context, letter DeadLetter) error
 	// AllDeadLetters returns all dead letters, in any order.
 	AllDeadLetters(ctx context.Context) ([]DeadLetter, error)
 	// ForgetDeadLetters looks at a bounded part of the dead letters from the place on, at most
-	// limit, and removes those that were kept before the time, and not again since. It returns where the rest begins,
-	// and whether there is none.
+	// limit, and removes those that were kept before the time, and not again since. It returns
+	// where the rest begins, and whether there is none.
 	ForgetDeadLetters(ctx context.Context, before time.Time, from Cursor, limit int) (next Cursor, last bool, err error)
-	// DropDeadLetter removes the dead letter with that id, if there is one. A Conflict if it is not of
-	// that version any more, since it was kept again; "" is any version.
+	// DropDeadLetter removes the dead letter with that id, if there is one. A Conflict if it is not
+	// of that version any more, since it was kept again; "" is any version.
 	DropDeadLetter(ctx context.Context, id, version string) error
 }

@@ -20,8 +20,9 @@ const (
 )
 
 // findStrays looks for policy rows that no look-up finds, so that they count from now on, and logs
-// them. It logs a failure, and that decisions can't rely on the list, because the rounds of searches
-// take too long. After a failure the earlier list counts as long as it is [request.Strays.Fresh].
+// them. It logs a failure, and that decisions can't rely on the list, because the rounds of
+// searches take too long. After a failure the earlier list counts as long as it is
+// [request.Strays.Fresh].
 func (w *Worker) findStrays(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, strayTimeout)
 	defer cancel()

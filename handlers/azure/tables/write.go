@@ -62,8 +62,8 @@ func replace(ctx context.Context, doing string, table *aztables.Client, r row, v
 	return r, nil
 }
 
-// touch changes the columns of r in the row that has its keys, of any version: a problem.NotFound if
-// there is none.
+// touch changes the columns of r in the row that has its keys, of any version: a problem.NotFound
+// if there is none.
 func touch(ctx context.Context, doing string, table *aztables.Client, r row) error {
 	encoded, err := r.encode()
 	if err != nil {

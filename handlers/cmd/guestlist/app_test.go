@@ -251,8 +251,8 @@ func invited(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// keep stores a dead letter: its id, its text, in which $NAME is replaced, and the queue on which it
-// was, if that is known.
+// keep stores a dead letter: its id, its text, in which $NAME is replaced, and the queue on which
+// it was, if that is known.
 func keep(ts *testscript.TestScript, _ bool, args []string) {
 	letter := request.DeadLetter{ID: args[0], Queue: strings.Join(args[2:], ""), At: time.Now(), Body: []byte(args[1]), Why: "malformed-message: the message is not JSON of the known form"}
 	ts.Check(store(ts).KeepDeadLetter(context.Background(), letter))

@@ -49,9 +49,9 @@ func summary(letter request.DeadLetter) keptMessage {
 	}
 }
 
-// replayQueue returns the queue on which a replay puts the letter, with an error if what takes messages
-// from there would keep it again. A letter that was kept by an earlier version of the app does not
-// say where it belongs; what it says tells, as far as it can be read.
+// replayQueue returns the queue on which a replay puts the letter, with an error if what takes
+// messages from there would keep it again. A letter that was kept by an earlier version of the app
+// does not say where it belongs; what it says tells, as far as it can be read.
 func replayQueue(letter request.DeadLetter) (string, error) {
 	_, err := submission.DecodeMessage(letter.Body)
 	_, decisionErr := request.DecodeDecision(letter.Body)

@@ -151,8 +151,8 @@ func header(rows []policy.Raw) (names, used []string) {
 // of either: fields separated by comma, semicolon or tab, with or without a byte order mark, with
 // any line breaks and empty lines. The first line names the columns, in any order.
 //
-// A cell has the type in its NAME@type cell, or else the first type that the column names above
-// it. A cell without a type, or that is not of its type, is a text, and so is one with an apostrophe
+// A cell has the type in its NAME@type cell, or else the first type that the column names above it.
+// A cell without a type, or that is not of its type, is a text, and so is one with an apostrophe
 // that has no type of its own. Any valid column name is accepted.
 //
 // A day in the form that a spreadsheet gives it, such as 31.12.2026 or 12/31/2026, is read where it
