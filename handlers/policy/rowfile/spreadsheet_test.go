@@ -233,7 +233,8 @@ func TestEagerSpreadsheetKeepsExports(t *testing.T) {
 	}
 	texts := rapid.OneOf(
 		rapid.StringOf(rapid.SampledFrom([]rune("0123456789.,:/-+ %$€eE()'’年月日\u00a0"))),
-		rapid.StringOf(rapid.SampledFrom([]rune("12 .-MayMarzJunDec月"))),
+		rapid.Map(rapid.SliceOf(rapid.SampledFrom([]string{"1", "2", " ", ".", "-", "月", "May ", "Marz.", "Jun-", "Dec "})),
+			func(parts []string) string { return strings.Join(parts, "") }),
 		rapid.SampledFrom(append(append([]string{}, eager...), harmless...)),
 	)
 	rapid.Check(t, func(t *rapid.T) {
