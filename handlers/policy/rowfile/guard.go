@@ -36,7 +36,9 @@ func original(text string) (cell string, wasGuarded bool) {
 }
 
 func needsGuard(text string) bool {
-	return text == "" || strings.IndexAny(text, formula) == 0 || convertible(text)
+	// Some take away the spaces before what they read.
+	return text == "" || strings.IndexAny(text, formula) == 0 ||
+		strings.IndexAny(strings.TrimSpace(text), formula) == 0 || convertible(text)
 }
 
 // formula has the characters that begin a formula in a spreadsheet, the wide forms included, and

@@ -184,7 +184,7 @@ func eagerSpreadsheet(file string, separator rune) string {
 var (
 	whole    = regexp.MustCompile(`^[-+]?\d+$`)
 	fraction = regexp.MustCompile(`^[-+(]?[\d.,' \x{a0}]*\d[\d.,' \x{a0}]*([eE][-+]?\d+)?[-)]?\s*%?$`)
-	money    = regexp.MustCompile(`^\p{Sc}\s?[\d.,]+$|^[\d.,]+\s?\p{Sc}$`)
+	money    = regexp.MustCompile(`^\p{Sc}\s?[.,]*\d[\d.,]*$|^[.,]*\d[\d.,]*\s?\p{Sc}$`)
 	date     = regexp.MustCompile(`(?i)^(\pL{2,}\.?,? )?\d{1,4}(\. ?|[-/ ]|年|月)(\d{1,2}|(de )?\pL{3,})((\. ?|[-/ ]|月| de )\d{1,4}日?)?( \d\d?:\d\d(:\d\d)?)?$|^\pL{3,}[-. ]\d{1,4}(, \d{4})?$|^\d\d?月\d\d?日$`)
 	clock    = regexp.MustCompile(`(?i)^\d\d?(:\d\d){1,2}( ?[ap]m?)?$|^\d\d? ?[ap]m?$`)
 )
