@@ -515,8 +515,12 @@ func (r *run) judgeGuests() {
 					r.unknowable[id]) {
 				excused = true
 			}
-			if r.skewed() && r.withdrawn[id] {
-				excused = true // by a wrong clock the lease of the call that invited was over
+			// By a wrong clock the lease of the call that invited was over. The claim keeps its intent
+			// as long as a person decides, and the directory is asked then.
+			decides := r.recorded[id].State == request.Review && r.claims[user.address].Owner == id &&
+				r.claims[user.address].State == request.ClaimSending
+			if r.skewed() && (r.withdrawn[id] || decides) {
+				excused = true
 			}
 			// A person may end a request while it is not known what came of its invitation. The
 			// claim stays, so that the next request for the address asks.

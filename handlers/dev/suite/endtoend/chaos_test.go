@@ -157,16 +157,21 @@ func (s *stack) allAre(state request.State, partners []partner) {
 	})
 }
 
-// endRest makes a day pass for a request that leaves its address alone for half an hour or longer:
-// after two kills between the intent of an invitation and its receipt, the address may have had two
-// mails. It does nothing if the handler changes the request meanwhile.
+// endRest brings a request back at once that waits for minutes because it met several faults in a
+// row. For one that leaves its address alone for half an hour or longer it makes a day pass: after
+// two kills between the intent of an invitation and its receipt, the address may have had two mails.
+// It does nothing if the handler changes the request meanwhile.
 func (s *stack) endRest(r request.Request) {
 	s.t.Helper()
-	if r.State != request.Inviting || time.Until(r.Due) < 20*time.Minute {
+	left := time.Until(r.Due)
+	if r.State != request.Inviting || left < 100*time.Second {
 		return
 	}
 	now := time.Now().UTC().Truncate(request.Tick)
-	err := s.mailedEarlier(r.Submission.Email, 25*time.Hour)
+	var err error
+	if left > 20*time.Minute {
+		err = s.mailedEarlier(r.Submission.Email, 25*time.Hour)
+	}
 	if err == nil {
 		r.Due = now
 		_, err = s.store.Save(s.t.Context(), r, nil)
