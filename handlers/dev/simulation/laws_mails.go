@@ -477,7 +477,7 @@ func (r *run) paidDebt(by *call, before request.Request, events []request.Event)
 		excused = excused || r.now.Sub(d.since) > 7*24*time.Hour-time.Hour
 	case "mail-needless":
 		// The other one's mail may fail after the call has looked at it.
-		excused = excused || r.otherMailed(before) || !r.recorded[before.Owed.Unless].Changed.Before(by.started)
+		excused = excused || r.otherMailed(before) || !r.recorded[before.Owed.Unless].Changed.Before(by.started.Add(-time.Minute))
 	case "mail-withheld":
 		box, err := r.memory.Mailbox(r.context, r.address[id])
 		excused = excused || err == nil && box.WishesSpent(r.now)
