@@ -515,11 +515,10 @@ func (r *run) judgeGuests() {
 					r.unknowable[id]) {
 				excused = true
 			}
-			// By a wrong clock the lease of the call that invited was over. The claim keeps its intent
-			// as long as a person decides, and the directory is asked then.
-			decides := r.recorded[id].State == request.Review && r.claims[user.address].Owner == id &&
-				r.claims[user.address].State == request.ClaimSending
-			if r.skewed() && (r.withdrawn[id] || decides) {
+			// By a wrong clock the lease of the call that invited was over. The claim keeps its intent,
+			// and the directory is asked before anybody invites under it.
+			intended := r.claims[user.address].Owner == id && r.claims[user.address].State == request.ClaimSending
+			if r.skewed() && (r.withdrawn[id] || intended) {
 				excused = true
 			}
 			// A person may end a request while it is not known what came of its invitation. The

@@ -89,6 +89,14 @@ func (r *run) boxOf(address submission.Address) *ownBox {
 	return box
 }
 
+// emptyBox forgets what an address has had. What people have said yes to is still to come.
+func (r *run) emptyBox(address submission.Address) {
+	box := r.boxes[address]
+	if box != nil {
+		r.boxes[address] = &ownBox{yeses: box.yeses}
+	}
+}
+
 // beginMail checks a mail that is about to be handed over.
 func (r *run) beginMail(by *call, id request.MailID, m request.Mail) {
 	l, name := read(m), r.nameOf(by.about)

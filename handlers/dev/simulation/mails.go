@@ -239,7 +239,7 @@ func (s store) DropMailbox(_ context.Context, address submission.Address) error 
 	return s.do("DropMailbox", func() error {
 		err := s.memory.DropMailbox(s.context, address)
 		if err == nil {
-			delete(s.boxes, address) // the address begins anew
+			s.emptyBox(address) // the address begins anew
 		}
 		return err
 	})

@@ -466,7 +466,7 @@ func (s store) ForgetMails(_ context.Context, which request.Mails, limit int) (i
 			if which.Fit(address, claim) && s.spoiling(memstore.Record{Claim: address}) == nil {
 				s.released(by, address)
 				delete(s.mailboxes, address)
-				delete(s.boxes, address)
+				s.emptyBox(address)
 				gone++
 			}
 		}
