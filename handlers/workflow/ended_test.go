@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guestlist/handlers/dev/graphsim"
+	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
 )
@@ -147,4 +148,32 @@ func TestSeatIsGivenBackOnlyWithClaim(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSeatOfGuestWhoMovedIsGivenBack: another request invites the address meanwhile, and its guest
+// is made an employee.
+func TestSeatOfGuestWhoMovedIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "row", "Action", "invite", "MaxGuests", int32(3))
+	first := w.signUp("ana@contoso.com")
+	changed(func(u *graphsim.User) { u.Mail, u.OtherMails = "bo@contoso.com", nil })(w, w.wantState(first, request.Done).GuestID)
+	w.settle(1)
+	w.wantState(first, request.Review)
+	second := w.signUp("ana@contoso.com")
+	w.wantState(second, request.Review)
+	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: http.StatusBadGateway, AfterEffect: true})
+	for _, id := range []submission.ID{second, first} {
+		must(w.reviewer().Approve(t.Context(), id, policy.Terms{}, ""))(t)
+		w.settleMinutes(2)
+		w.wantState(id, request.Inviting)
+	}
+	for minutes := 0; w.load(second).State != request.Done && minutes < 60; minutes++ {
+		w.settleMinutes(1)
+	}
+	changed(func(u *graphsim.User) {
+		u.UserPrincipalName, u.CreationType, u.UserType, u.ExternalUserState = "ana@fabrikam.com", "", "Member", ""
+	})(w, w.load(second).GuestID)
+	w.settle(3)
+	w.wantState(first, request.Failed)
+	w.wantSeats("contoso.com", "row", 0) // a guest whom a person approves takes none
 }

@@ -42,8 +42,7 @@ func (j *job) repeat(ctx context.Context, claim request.Claim) (next, error) {
 		if o.state == "" {
 			return j.repeated(ctx, claim) // a person has approved that account
 		}
-		// The claim stays with its owner, and no seat was taken: there is nothing to give back.
-		return j.object(ctx, o)
+		return j.objectToRepeat(ctx, claim, o)
 	}
 }
 
@@ -58,16 +57,25 @@ func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
 	if claim.Owner == j.Request.ID {
 		return j.invited(ctx, claim, "invited", "the invitation was found recorded after an interruption")
 	}
-	// No seat was taken: there is nothing to give back.
 	o, err := j.lateObjection(ctx)
 	switch {
 	case err != nil:
 		return j.wait(ctx, down.after(j.Request.Attempt, 0), "rows-unread", rowsUnread)
 	case o.state != "":
-		return j.object(ctx, o)
+		return j.objectToRepeat(ctx, claim, o)
 	}
 	return j.invited(ctx, claim, "repeat",
 		"the address was invited by request "+string(claim.Owner)+"; no second invitation")
+}
+
+// objectToRepeat ends a request that repeats another one, because of the objection. The claim stays
+// with its owner. A seat that this request took for a guest who is gone since is given back.
+func (j *job) objectToRepeat(ctx context.Context, claim request.Claim, o objection) (next, error) {
+	err := j.giveBack(ctx, claim, request.Seat)
+	if err != nil {
+		return stop, err
+	}
+	return j.object(ctx, o)
 }
 
 // repeatBlind goes on without knowing who the guest is now, because the app may not read users:
@@ -76,7 +84,7 @@ func (j *job) repeatBlind(ctx context.Context, claim request.Claim) (next, error
 	if j.justSent(claim) || j.approvedOver(guestUnseen) {
 		return j.repeated(ctx, claim)
 	}
-	return j.object(ctx, guestUnseen)
+	return j.objectToRepeat(ctx, claim, guestUnseen)
 }
 
 // succeed goes on for an address whose guest is gone or holds another one now: with the account
@@ -95,7 +103,7 @@ func (j *job) succeed(ctx context.Context, claim request.Claim) (next, error) {
 	}
 	switch {
 	case o.state != "":
-		return j.object(ctx, o)
+		return j.objectToRepeat(ctx, claim, o)
 	case holder.ID != claim.GuestID:
 		return j.inviteAnew(ctx, claim)
 	case holder.Kind == request.AcceptedGuest:
