@@ -227,8 +227,8 @@ func (j *job) tellGate(ctx context.Context, cause error) (isOpen bool, err error
 	var after request.Gate
 	before, err := j.changeGate(ctx, func(gate request.Gate) (request.Gate, bool) {
 		// If the answer to the write that opened the breaker was lost, the gate is found as
-		// written.
-		opened := opens && gate.Cause == after.Cause &&
+		// written. Another call may open it at the same moment, but not because of this answer.
+		opened := opens && gate.Cause == after.Cause && gate.Ref == after.Ref &&
 			gate.OpenedAt.Equal(after.OpenedAt.Truncate(request.Tick))
 		after = gate
 		if cause == nil {
@@ -350,12 +350,12 @@ func (j *job) park(ctx context.Context, why string) (next, error) {
 	return j.postpone(ctx, untilTomorrow(j.config.Now())+parkedLook)
 }
 
-// unpark goes on with a parked request whose turn has come if the gate would let it through now, and
-// the policy rows still invite. One that stays parked adds nothing to the history: it may wait for
-// weeks.
+// unpark goes on with a parked request if upkeep has resumed it, the gate would let it through now,
+// and the policy rows still invite. A request that stays parked adds nothing to the history: it may
+// wait for weeks.
 //
-// One that comes by itself writes its due entry anew, and is resumed by it: it can't know whether an
-// older one waits.
+// A request that comes up without being resumed only writes its due entry again: an older one may
+// be waiting.
 func (j *job) unpark(ctx context.Context) (next, error) {
 	gate, err := j.config.Gates.Gate(ctx)
 	if err != nil {

@@ -51,6 +51,30 @@ func TestBlockedTenantParksRequestsUntilAdminCloses(t *testing.T) {
 	w.wantTenant(10, 10, 10)
 }
 
+// TestBreakerThatTwoOpenAtOnceIsLoggedOnce: two instances are refused at the same moment. One finds
+// that the other one has opened the breaker first.
+func TestBreakerThatTwoOpenAtOnceIsLoggedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "trusted", "Action", "invite")
+	w.order(graphsim.Fault{
+		Match: invitations, Times: 2, Status: http.StatusForbidden, Code: "Forbidden", Message: suspicious,
+	})
+	w.submitMany(2)
+	saves := 0
+	w.interrupt = func(op string, after bool) error {
+		if op == "SaveGate" && !after {
+			saves++
+		}
+		if saves == 2 { // the first one takes the turn
+			w.interrupt = nil
+			ok(t, w.newWorker().Advance(t.Context(), w.queue[0]))
+		}
+		return nil
+	}
+	ok(t, w.deliver())
+	w.wantLine(workflow.LogBreakerOpened, 1)
+}
+
 func TestProbeClosesBreaker(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "trusted", "Action", "invite")
@@ -157,8 +181,8 @@ func TestParkedRequestComesByItselfAtNoon(t *testing.T) {
 	}
 }
 
-// TestParkedRequestWaitsForItsTurn: whatever brings a parked request before upkeep resumes it, it
-// goes after those that are older.
+// TestParkedRequestWaitsForItsTurn brings a parked request back in every way but by upkeep's
+// resumption. It must not be invited before an older one.
 func TestParkedRequestWaitsForItsTurn(t *testing.T) {
 	tests := map[string]func(w *world, r request.Request){
 		"an entry that was brought back": func(w *world, r request.Request) {

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -565,6 +566,11 @@ func (d directory) Invite(
 		if problem.CodeOf(err) == request.DirectoryUnknown {
 			d.unknown[by.about]++
 			d.failures[by.about]++
+		}
+		if failure, is := err.(*problem.Error); is { // each answer has an id of its own
+			answered := *failure
+			answered.Ref = fmt.Sprint("answer-", d.counts.Invitations)
+			err = &answered
 		}
 		d.invitationArrived(by, invitation, guests, id, err)
 		if d.tenant.guests > guests {
