@@ -47,10 +47,16 @@ var problems = map[KeyFault]string{
 // for. A key may mean several: "*contoso.com" means contoso.com and what is below. With KeyFine,
 // and if its meaning is unknown, there are none.
 func JudgeKey(key string) (fault KeyFault, meant []string) {
+	fault, meant, _ = judgeKey(key)
+	return fault, meant
+}
+
+// judgeKey is like [JudgeKey], and also returns perhaps, see meantBy.
+func judgeKey(key string) (fault KeyFault, meant, perhaps []string) {
 	if isPartition(key) {
-		return KeyFine, nil
+		return KeyFine, nil, nil
 	}
-	meant, _ = meantBy(key)
+	meant, perhaps = meantBy(key)
 	below, isWildcard := strings.CutPrefix(key, "*.")
 	switch {
 	case isWildcard && isHost(below):
@@ -66,7 +72,7 @@ func JudgeKey(key string) (fault KeyFault, meant []string) {
 	default:
 		fault = KeyOther
 	}
-	return fault, meant
+	return fault, meant, perhaps
 }
 
 func hidden(r rune) bool { return unicode.IsSpace(r) || submission.Invisible(r) }
@@ -76,13 +82,12 @@ func international(r rune) bool { return r > unicode.MaxASCII }
 // judgeKey sets the row's fault of its PartitionKey, and the partitions for which the row counts
 // all the same. The rest of the row has been read.
 func (r *Row) judgeKey() {
-	kind, meant := JudgeKey(r.Partition)
+	kind, meant, perhaps := judgeKey(r.Partition)
 	if kind == KeyFine {
 		return
 	}
 	r.For = meant
 	if !(r.Action == Invite && len(r.Faults) == 0) { // nobody gets in by that one
-		_, perhaps := meantBy(r.Partition)
 		r.For = slices.Concat(meant, perhaps)
 	}
 	if isAddress(r.Partition) {
@@ -253,10 +258,11 @@ func distinct(keys []string) (once []string) {
 	return once
 }
 
-// paths is the path of a URL, which does not say whose it is.
+// paths finds the path of a URL, which is no part of a domain.
 var paths = regexp.MustCompile(`(://[^/\s,;|<>"]*)/[^\s,;|<>"]*`)
 
-// keyWords returns the words of a key that say something about whom it is for.
+// keyWords returns the words of a key that may name an address or a domain. Schemes such as https
+// and words without letters are left out.
 func keyWords(text string) []string {
 	words := strings.FieldsFunc(paths.ReplaceAllString(text, "$1"), func(r rune) bool {
 		return unicode.IsSpace(r) || strings.ContainsRune(",;|<>()[]{}\"`/\\=:", r)

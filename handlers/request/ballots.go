@@ -18,7 +18,7 @@ const (
 	DecisionsQueue = "decisions"
 	// DecisionsPoisonQueue is where the Functions host puts a message of [DecisionsQueue] that
 	// failed too often.
-	DecisionsPoisonQueue = DecisionsQueue + "-poison"
+	DecisionsPoisonQueue = DecisionsQueue + submission.PoisonSuffix
 )
 
 // ballotVersion is the version of the JSON form of a ballot on the queue.

@@ -113,7 +113,7 @@ func (s State) Finished() bool { return states[s].phase == finished }
 
 // HearsWishes reports whether a wish for a mail changes anything for a request in this state: for
 // the code, or for the mail of the invitation. The others are being worked on.
-func (s State) HearsWishes() bool { return s == Proving || s.Known() && s.Ended() }
+func (s State) HearsWishes() bool { return s == Proving || s.Ended() }
 
 // Stage returns the public stage of a request in this state.
 func (s State) Stage() Stage { return states[s].stage }

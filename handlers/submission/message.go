@@ -14,7 +14,9 @@ const (
 	// Queue is the storage queue that carries the messages, as the function.json files name it.
 	Queue = "signups"
 	// PoisonQueue is where the Functions host puts a message of [Queue] that failed too often.
-	PoisonQueue = Queue + "-poison"
+	PoisonQueue = Queue + PoisonSuffix
+	// PoisonSuffix ends the name of the poison queue of any queue. The Functions host fixes it.
+	PoisonSuffix = "-poison"
 
 	// MaxMessageBytes is the largest message: a storage queue takes 64 KiB, which is 48 KiB before
 	// the Functions host makes it base64.
@@ -46,8 +48,8 @@ type Message struct {
 	// Due is the due time of the due entry in the store that caused the message, or zero. A worker
 	// that finds nothing to do removes this entry, but not one that was written since.
 	Due time.Time
-	// Resumed says that the turn of the request, which is parked, has come: upkeep sent the message.
-	// Only Advance without a submission has it.
+	// Resumed says that upkeep sent the message because it is the parked request's turn. Only
+	// Advance without a submission has it.
 	Resumed bool
 	// Returns is how often the message was put back on the queue because the tables could not be
 	// written, and Returned when it was for the first time; both are zero for most.

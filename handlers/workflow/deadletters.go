@@ -245,33 +245,28 @@ func (w *Worker) putBack(ctx context.Context, message submission.Message) error 
 	return nil
 }
 
-// keepForeign keeps a message that is not ours, and failed on the queue. As long as the tables can't
-// be written, it stays on the queue's poison queue, as a new one: the host gives up on an old one.
+// keepForeign keeps a message of the queue that is not ours. While the tables can't be written, it
+// puts a copy on the poison queue, because the host gives up on an old message.
 func (w *Worker) keepForeign(ctx context.Context, queue, messageID string, body []byte, why error) error {
 	err := w.Keep(ctx, queue, messageID, body, why)
 	if err == nil {
 		return nil
 	}
 	w.config.Log.WarnContext(ctx, "a message can't be kept", "message", messageID, "code", problem.CodeOf(err), "error", err)
-	err = w.config.Queues.Put(ctx, poisonQueues[queue], body, w.config.Jitter(foreignDelay))
+	err = w.config.Queues.Put(ctx, queue+submission.PoisonSuffix, body, w.config.Jitter(foreignDelay))
 	if err != nil {
 		return fmt.Errorf("putting a message back on the queue: %w", err)
 	}
 	return nil
 }
 
-// poisonQueues are where the host puts the messages that failed, by the queue on which they did.
-var poisonQueues = map[string]string{
-	submission.Queue: submission.PoisonQueue, request.DecisionsQueue: request.DecisionsPoisonQueue,
-}
-
 // foreignDelay is how long a message that is not ours waits until it is tried to keep it again: it
 // can't say how often that was.
 const foreignDelay = 15 * time.Minute
 
-// Keep keeps a message of the queue that makes no sense as a dead letter; why says what is wrong with
-// it and repeats nothing of it. After nil the message may be forgotten: another attempt would find
-// the same.
+// Keep stores a message that can't be understood as a dead letter, with the queue that it came
+// from. The text of why must quote nothing of the message. After nil the message may be deleted:
+// another attempt would fail in the same way.
 //
 // A message without the host's id goes by its content, so that another one is not taken for it.
 func (w *Worker) Keep(ctx context.Context, queue, messageID string, body []byte, why error) error {
