@@ -34,9 +34,10 @@ type Holdings struct {
 
 // GiveBack gives back what r holds. It is the only code that does, and may be repeated.
 //
-// A request with a guest keeps its seat. A claim without an intent gets one first, so that nobody
-// invites meanwhile for whom the seat was. The claim goes last: while it exists nobody else acts for
-// the address, and a repeated call finds the seat again.
+// A request with a guest keeps its seat. A claim without an intent gets one before the seat is
+// given back. Otherwise another call could invite under the claim meanwhile, without a seat. The
+// claim goes last: while it exists nobody else acts for the address, and a repeated call finds the
+// seat again.
 //
 // doubt is the intent of an earlier attempt whose answer was lost; zero without one. The guest may
 // exist then, so the claim stays with that intent, and the directory is asked before the next
@@ -61,7 +62,7 @@ func (h Holdings) GiveBack(ctx context.Context, r Request, claim Claim, part Par
 	return nil
 }
 
-// hold returns the claim with an intent, if it is to be given back and has none.
+// hold adds an intent to a claim that is to be given back and has none, and returns the claim.
 func (h Holdings) hold(ctx context.Context, r Request, claim Claim, part Part) (Claim, error) {
 	if part == Seat || claim.State != ClaimReserved {
 		return claim, nil

@@ -30,13 +30,14 @@ func (j *job) askRowsAgain(ctx context.Context) (next, error) {
 const (
 	// rowsUnread is why a request waits whose rows can't be read again.
 	rowsUnread = "the policy rows could not be read again"
-	// rowsCount is how long rows count that were asked before a request began to be invited. It may
-	// wait for hours: behind another request for the address, for its mailbox, for the directory.
+	// rowsCount is how long after the start of an invitation the rows need not be asked again. An
+	// invitation can wait for hours: for another request with the same address, for the mailbox, or
+	// for the directory.
 	rowsCount = 10 * time.Minute
 )
 
-// lateObjection returns what the rows have against inviting a guest by now, if it is long since they
-// were asked; the zero objection otherwise, or if nothing. An error means that they can't be read.
+// lateObjection is objectionByNow for a request that has waited for at least rowsCount. For others
+// it asks nothing and returns the zero objection.
 func (j *job) lateObjection(ctx context.Context) (objection, error) {
 	if j.unparked || j.config.Now().Sub(j.Request.Since) < rowsCount {
 		return objection{}, nil

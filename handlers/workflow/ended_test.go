@@ -93,8 +93,8 @@ func TestSeatOfDeniedRequestIsGivenBackThoughMailIsWished(t *testing.T) {
 	w.wantNothingDue()
 }
 
-// TestSeatIsGivenBackOnlyWithClaim: somebody takes the request up while another call gives its seat
-// back. That call must fail, or keep the other from inviting without a seat.
+// TestSeatIsGivenBackOnlyWithClaim resumes or retries a request while another call gives its seat
+// back. No more guests than the row allows may come of that.
 func TestSeatIsGivenBackOnlyWithClaim(t *testing.T) {
 	tests := map[string]func(t *testing.T, w *world) (gives func() error, meanwhile func()){
 		"a person cancels what is resumed": func(t *testing.T, w *world) (func() error, func()) {
@@ -175,5 +175,5 @@ func TestSeatOfGuestWhoMovedIsGivenBack(t *testing.T) {
 	})(w, w.load(second).GuestID)
 	w.settle(3)
 	w.wantState(first, request.Failed)
-	w.wantSeats("contoso.com", "row", 0) // a guest whom a person approves takes none
+	w.wantSeats("contoso.com", "row", 0) // a person's approval takes no seat
 }

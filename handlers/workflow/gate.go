@@ -22,11 +22,11 @@ const (
 	shortProbe = 15 * time.Minute
 	// probeAgain is how soon another probe may follow one that says nothing about the cause.
 	probeAgain = 5 * time.Minute
-	// parkedLook is how long after the next midnight a parked request comes by itself, to write its
-	// due entry anew if that was damaged. Upkeep resumes it, in the order of age.
+	// parkedLook is how long after the next midnight a parked request comes up without being
+	// resumed. It then only writes its due entry again, in case that is damaged.
 	parkedLook = 12 * time.Hour
-	// resumedFor is how long after the lease of its message the turn of a parked request counts. One
-	// that comes later, from a queue that was stopped, must not overtake others.
+	// resumedFor is how long a message resumes its request, from the end of its lease on. A message
+	// that was on a stopped queue for longer must not let its request overtake others.
 	resumedFor = time.Hour
 )
 

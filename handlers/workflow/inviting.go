@@ -63,8 +63,8 @@ func (j *job) inherit(ctx context.Context, claim request.Claim) (next, error) {
 			return n, err
 		}
 	}
-	// A person may just take the owner up again. The intent keeps it from inviting without its seat,
-	// and then it finds another owner, and gets none.
+	// A person may retry the owner at this moment. The intent keeps the owner from inviting until
+	// the claim has changed hands, since its seat is gone by then.
 	before := claim
 	err = j.changeClaim(ctx, &claim, "holding the claim that is taken over", j.begun)
 	if err != nil {

@@ -40,8 +40,7 @@ type job struct {
 	// resumed says that the request was in its present state when this call began, so that an
 	// effect of that state may have been tried before.
 	resumed bool
-	// turnHasCome says that upkeep has sent the message because the turn of the parked request has
-	// come.
+	// turnHasCome says that upkeep has resumed the parked request by the message.
 	turnHasCome bool
 	// unparked says that this call has resumed the request, which was parked.
 	unparked bool
@@ -198,15 +197,15 @@ func (j *job) wait(ctx context.Context, d time.Duration, what, detail string) (n
 	return j.postpone(ctx, d)
 }
 
-// postpone saves the request so that it comes back after d, and counts what was tried. See pause.
+// postpone is like pause, and counts as an attempt.
 func (j *job) postpone(ctx context.Context, d time.Duration) (next, error) {
 	j.Request.Attempt++
 	return j.pause(ctx, d)
 }
 
-// pause saves the request so that it comes back after d, without having tried anything. The due entry is written first: an
-// entry without a waiting request does no harm, and a waiting request without an entry would wait
-// for ever.
+// pause saves the request so that it comes back after d, and does not count as an attempt. The due
+// entry is written first: an entry without a waiting request does no harm, and a waiting request
+// without an entry would wait for ever.
 func (j *job) pause(ctx context.Context, d time.Duration) (next, error) {
 	if j.Request.Version == "" {
 		// A message for a request that is not recorded would remove the entry.
@@ -235,8 +234,8 @@ func (j *job) pause(ctx context.Context, d time.Duration) (next, error) {
 	return stop, nil
 }
 
-// writeDue writes the due entry of the request. That of one that waits for its turn says what upkeep
-// needs to know to resume it.
+// writeDue writes the due entry of the request. If the request waits for its turn, the entry says
+// what upkeep needs to know to resume it.
 func (j *job) writeDue(ctx context.Context, due time.Time) error {
 	if j.Request.WaitsForTurn() {
 		return j.config.Store.Park(ctx, j.Request.ID, due, parkingOf(j.Request))

@@ -347,10 +347,10 @@ func (j *job) mailNotTaken(
 		what: "mail-postponed", why: "the mail service takes no mail now (" + string(failure.Code) + ")"}, nil
 }
 
-// takeBackMail takes the intent of a mail back that certainly was not sent, and stores that at once:
-// a service that can't be asked would be believed to have taken the mail. If that fails, or somebody
-// has changed the request meanwhile, it is tried again on the request as it is stored. The error of
-// the first attempt is returned in any case, so that the message comes again and finds it all.
+// takeBackMail removes the intent of a mail that certainly was not sent, and saves that at once.
+// Otherwise the mail would count as sent where the service can't be asked about it. If the save
+// fails, it loads the request and tries again. It returns the error of the first save even if a
+// later one succeeds, so that the message comes again and continues with the stored request.
 func (j *job) takeBackMail(ctx context.Context, e errand, before request.SentMail) error {
 	intent := j.Request.Mail(e.kind)
 	takeBack := func() error {

@@ -20,9 +20,9 @@ const (
 	reminderRest = 12 * time.Hour
 )
 
-// oweInvitation notes that the guest is to be sent the app's own invitation mail, last of all: the
-// link in it works once the groups are there. A guest who has accepted needs none, nor one whom
-// another request has invited, if that one's mail arrives.
+// oweInvitation notes that the guest is to be sent the app's own invitation mail. It comes last:
+// the link in it works once the groups are there. A guest who has accepted needs no mail. Nor does
+// a guest who is sent one by another request.
 func (j *job) oweInvitation() {
 	r, terms := &j.Request, j.Request.Terms()
 	if j.config.Mails == nil || terms == nil || terms.Mail(true) != policy.OwnMail || r.GuestID == "" {
@@ -140,9 +140,9 @@ func (j *job) paid(ctx context.Context, what, why string) (next, error) {
 	return j.finish(ctx)
 }
 
-// planReminder notes when the guest is reminded of the invitation next, if at all: after the mail of
-// the invitation, and after each reminder, whatever came of that. Once there was a reminder, a mail
-// that somebody asks for does not begin anew.
+// planReminder notes when the guest is reminded next, if at all. It is called after the mail of the
+// invitation and after each reminder, sent or not. After the first reminder, an invitation mail
+// that somebody asks for plans no further ones.
 func (j *job) planReminder() {
 	r := &j.Request
 	reminded := r.Owed.Kind == request.ReminderMail
@@ -154,7 +154,7 @@ func (j *job) planReminder() {
 }
 
 // nextReminder returns when the next reminder goes out if the guest is mailed now; zero for never.
-// One that was late may have come into the time of the next, which is left out then.
+// It skips reminders that would come within reminderRest.
 func (j *job) nextReminder() time.Time {
 	invited, soonest := j.Request.Mail(request.InvitationMail).At, j.config.Now().Add(reminderRest)
 	for _, later := range j.config.Mails.Reminders {

@@ -13,10 +13,10 @@ import (
 // towards its own mail: mostly two forms were sent within seconds, and groups take minutes.
 const otherWorks = time.Hour
 
-// awaitOtherMail finds out whether the guest needs the mail that a repeated sign-up is owed. There
-// is none if the request that it repeats has sent one, and it waits as long as that one may. If
-// that can't be known, the mail goes out: better one too many than none. It counts as a wish of the
-// partner, since anybody may sign up with an address again and again.
+// awaitOtherMail decides whether a repeated sign-up sends its own invitation mail. It does not if
+// the other request has sent one, and it waits while the other request may still send one.
+// Otherwise, or if that can't be known, the mail goes out. It counts as a wish of the partner,
+// because anybody can sign up with an address again and again.
 func (j *job) awaitOtherMail(ctx context.Context) (next, error) {
 	r := &j.Request
 	other, err := j.config.Store.Load(ctx, r.Owed.Unless)

@@ -69,7 +69,8 @@ func (j *job) repeated(ctx context.Context, claim request.Claim) (next, error) {
 }
 
 // objectToRepeat ends a request that repeats another one, because of the objection. The claim stays
-// with its owner. A seat that this request took for a guest who is gone since is given back.
+// with its owner. The request may hold a seat for a guest who no longer has the address: that seat
+// is given back.
 func (j *job) objectToRepeat(ctx context.Context, claim request.Claim, o objection) (next, error) {
 	err := j.giveBack(ctx, claim, request.Seat)
 	if err != nil {

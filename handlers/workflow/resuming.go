@@ -171,8 +171,8 @@ func (w *Worker) resumeParked(ctx context.Context, queue Queue) (resumed int, er
 }
 
 // resume enqueues the parked requests that the gate lets through, and returns how many, also with
-// an error. underWay reports whether there are any, also such as were enqueued before: their
-// messages may be lost. The entry of a request that is not parked any more takes nobody's place.
+// an error. underWay reports whether there are any, including those that an earlier run enqueued,
+// whose messages may be lost. The entry of a request that is no longer parked takes no place.
 func (w *Worker) resume(
 	ctx context.Context, queue Queue, gate request.Gate, now time.Time,
 ) (resumed int, underWay bool, err error) {
@@ -213,12 +213,12 @@ func (w *Worker) resume(
 	}
 }
 
-// resumeOne enqueues the request if it waits for its turn, and reports whether it does. The entry of
-// one that does not was left behind: it is due at once, and ceases to say that it is parked. So does
-// the entry of one that can't be read.
+// resumeOne enqueues the request if it waits for its turn, and reports whether it does. Otherwise,
+// or if the request can't be read, the entry was left behind: it becomes due at once, and no longer
+// says that the request is parked.
 //
-// If the message is lost, the request waits for the lease, comes up as one that is not resumed, and
-// is resumed again.
+// If the message is lost, the request comes up after the lease, writes its due entry again, and is
+// resumed once more.
 func (w *Worker) resumeOne(
 	ctx context.Context, queue Queue, id submission.ID, now time.Time,
 ) (parked bool, err error) {

@@ -92,7 +92,7 @@ func (s *sending) originOf(known request.Origin) request.Origin {
 	return known
 }
 
-// askRows leaves out an invitation that has waited, and that the policy rows object to by now.
+// askRows asks the policy rows again if the invitation has waited, and ends it if they object.
 func (s *sending) askRows(ctx context.Context) (next, error) {
 	o, err := s.lateObjection(ctx)
 	switch {

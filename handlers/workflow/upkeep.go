@@ -35,12 +35,12 @@ const (
 	upkeepTime = 75 * time.Second
 )
 
-// Upkeep enqueues every request that has become due, the oldest first, and returns how many those
-// were. So it does with parked requests as the gate has room for them. Before, it looks for policy rows
-// under keys that match nobody, so that they count within a minute. It also goes on with the sweep,
-// which erases personal data that was kept long enough, and logs requests that wait too long. It
-// always logs how many messages are on the queues. It tells those who decide what waits for them.
-// And it keeps the names of the groups that policy rows name, for the pages on which they decide.
+// Upkeep enqueues every request that has become due, and parked requests as the gate has room for
+// them, the oldest first. It returns how many it enqueued. Before, it looks for policy rows under
+// keys that match nobody, so that they count within a minute. It also goes on with the sweep, which
+// erases personal data that was kept long enough, and logs requests that wait too long. It always
+// logs how many messages are on the queues. It tells those who decide what waits for them. And it
+// keeps the names of the groups that policy rows name, for the pages on which they decide.
 //
 // What it reads does not grow with all that there ever was: the gate, the entries of what waits,
 // and one page of each table that is swept.

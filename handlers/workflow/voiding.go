@@ -14,10 +14,9 @@ import (
 // message for its lifetime, and one that failed may have been put back.
 const voidFor = 2 * submission.MessageLifetime
 
-// mayPrecede reports whether the submission that a wish is about may still be on its way, although
-// it is not recorded. As long as the tables can't be written both are put back, so that what counts
-// is when the wish was sent: at its first return at the latest. The status page takes no id with a
-// signature that the form did not issue, so the ids are few.
+// mayPrecede reports whether the sign-up of a wish may still be on the queue. While the tables
+// can't be written both are put back, for any time, so the age of the id at the first return of the
+// wish counts. The status page refuses signed ids that the form did not issue, so the ids are few.
 func mayPrecede(wish submission.Message, now time.Time) bool {
 	sent := now
 	if !wish.Returned.IsZero() {

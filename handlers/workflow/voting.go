@@ -370,7 +370,7 @@ func (j *job) keepBallots(ctx context.Context, cause error) (next, error) {
 	if err != nil {
 		return stop, err
 	}
-	// The due entry must not come before the record says that a ballot waits: it would be removed. No
-	// call takes longer than that.
+	// An entry that is due before the record says that a ballot waits would be removed. No call
+	// takes longer than LongestAttempt.
 	return j.postpone(ctx, max(request.LongestAttempt, alone.after(j.Request.Attempt, failure.RetryAfter)))
 }

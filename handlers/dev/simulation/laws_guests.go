@@ -515,8 +515,8 @@ func (r *run) judgeGuests() {
 					r.unknowable[id]) {
 				excused = true
 			}
-			// By a wrong clock the lease of the call that invited was over. The claim keeps its intent,
-			// and the directory is asked before anybody invites under it.
+			// By a wrong clock the lease of the call that invited was over. The claim keeps its
+			// intent, so the directory is asked before anybody invites under it.
 			intended := r.claims[user.address].Owner == id && r.claims[user.address].State == request.ClaimSending
 			if r.skewed() && (r.withdrawn[id] || intended) {
 				excused = true

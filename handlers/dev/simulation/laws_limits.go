@@ -334,8 +334,8 @@ func (r *run) opened(by *call, after request.Gate) {
 	}
 }
 
-// gateHeard lets witnesses count anew when a call ends that has had another answer: the gate may have
-// heard of it only now, also if the call then failed.
+// gateHeard lets witnesses count anew when a call ends that had another answer. The gate may have
+// been told only now, even if the call then failed.
 func (r *run) gateHeard(by *call) {
 	if by.knows || by.interrupts {
 		r.certain = nil

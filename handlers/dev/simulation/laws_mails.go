@@ -89,7 +89,7 @@ func (r *run) boxOf(address submission.Address) *ownBox {
 	return box
 }
 
-// emptyBox forgets what an address has had. What people have said yes to is still to come.
+// emptyBox forgets which mails an address has had. Mails that people have asked for may still come.
 func (r *run) emptyBox(address submission.Address) {
 	box := r.boxes[address]
 	if box != nil {

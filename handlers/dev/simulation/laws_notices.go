@@ -181,8 +181,8 @@ func (r *run) noticeRemoved(by *call, entry request.NoticeEntry) {
 		who, err := r.office.Person(r.context, id)
 		reader := noticeReader{entry.ID(), id}
 		_, voted := record.Reviewing.VoteOf(id)
-		// A service that can't be asked may not have been handed the mail at all. An app whose mails are
-		// switched off has none to ask.
+		// A service that can't be asked may not have been handed the mail at all. An app whose
+		// mails are switched off can't ask either.
 		told := len(r.told[reader]) > 0 || (r.mails.untold || r.everOff) && r.tellingTo[reader]
 		if err != nil || !who.Enabled || voted || told || r.limited(entry, id) {
 			continue

@@ -351,8 +351,8 @@ func (r *run) savedWish(by *call, before, after request.Request) {
 		return
 	}
 	w.before.Version, w.after.Version = "", ""
-	// A call that ends after it has counted a mail, and before it sends it, costs that mail. One that
-	// still runs may send it.
+	// A call that ends after it has counted a mail, and before it sends it, costs that mail. A call
+	// that still runs may send it.
 	other := w.by != by && (sameClaim(w.before, w.after) || slices.Contains(r.running, w.by))
 	if w.before != w.after && !other {
 		r.breach(lawIdleWish, "the mail of %s was not sent again, and the claim has changed",

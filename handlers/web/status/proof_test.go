@@ -101,7 +101,7 @@ func TestPartOfPageAboutCode(t *testing.T) {
 		"typed nearly ten minutes ago":         {finished, 0, false, typed(0, 599*time.Second), proofChecking, told, true, "being checked"},
 		"typed ten minutes ago":                {finished, 0, false, typed(0, 10*time.Minute), proofLate, field, true, "longer than usual"},
 		"typed tomorrow":                       {finished, 0, false, typed(0, -24*time.Hour), proofLate, field, true, "longer than usual"},
-		"wrong":                                {tried(finished, 1), 0, false, typed(0, time.Second), proofWrong, field, false, "That was not the code, or it is no longer valid. You have 4 tries left."},
+		"wrong":                                {tried(finished, 1), 0, false, typed(0, time.Second), proofWrong, field, false, "This code is wrong, or it has expired. You have 4 tries left."},
 		"wrong, long ago":                      {tried(finished, 1), 0, false, typed(0, time.Hour), proofWrong, field, false, "You have 4 tries left."},
 		"wrong, with one try left":             {tried(finished, 4), 0, false, typed(3, time.Second), proofWrong, field, false, "You have 1 try left."},
 		"wrong for the last time":              {tried(finished, 5), 0, false, typed(4, time.Second), proofSpent, told, false, "You can request access again."},

@@ -157,10 +157,10 @@ func (s *stack) allAre(state request.State, partners []partner) {
 	})
 }
 
-// endRest brings a request back at once that waits for minutes because it met several faults in a
-// row. For one that leaves its address alone for half an hour or longer it makes a day pass: after
-// two kills between the intent of an invitation and its receipt, the address may have had two mails.
-// It does nothing if the handler changes the request meanwhile.
+// endRest makes a request due that waits for minutes after several faults in a row. If the request
+// leaves its address alone for half an hour or longer, it also moves the mails of the address a day
+// back: after two kills between an intent and its receipt, the address may have had two mails. It
+// does nothing if the handler changes the request meanwhile.
 func (s *stack) endRest(r request.Request) {
 	s.t.Helper()
 	left := time.Until(r.Due)
