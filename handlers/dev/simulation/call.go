@@ -91,6 +91,7 @@ type call struct {
 	gate            request.Gate       // as last read
 	gateFailed      bool               // the gate could not be reached last, and may not know what the call does
 	lookedAt        int                // when it last searched for the user of its address
+	lookedTime      time.Time          // the time of that
 	blind           bool               // that search showed no guest
 	deferred        time.Time          // when the directory, which throttled it, may be called again
 	// tenantWide is the tenant's error for every request; the breaker had been closed closingsThen

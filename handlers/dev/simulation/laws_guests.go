@@ -48,7 +48,7 @@ func (r *run) lostSince(h holding, since int) bool {
 // tell keeps that the directory has named the account, as things were at seen, to the call as the
 // holder of the address.
 func (r *run) tell(by *call, account string, address submission.Address, seen int) {
-	by.lookedAt = seen
+	by.lookedAt, by.lookedTime = seen, r.now
 	if account == "" {
 		return
 	}
@@ -364,8 +364,8 @@ func (r *run) wantWelcome(by *call, user *tenantUser, what string) {
 		return // between its question and its act no call can know
 	case r.tenant.Unreadable || by.unanswered:
 		return // the directory does not tell the app
-	case r.tenant.hidden(user, r.tenant.SearchDelay):
-		return // nor does it show accounts that are so new
+	case r.tenant.hidden(user, r.tenant.SearchDelay), by.lookedAt != 0 && r.tenant.hiddenAt(by.lookedTime, user, r.tenant.SearchDelay):
+		return // nor does it show accounts that are so new, or were when it was asked
 	}
 	r.breach(lawShutOut, "%s gets %s, and the account is %s", r.nameOf(by.about), what, user.kind)
 }

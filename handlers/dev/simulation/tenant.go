@@ -155,7 +155,12 @@ var errUnreadable = &problem.Error{
 // hidden reports whether the guest is so new that a part of the directory with that delay can't
 // see it yet.
 func (t *Tenant) hidden(user *tenantUser, delay time.Duration) bool {
-	return user.ours && t.Now().Before(user.created.Add(delay))
+	return t.hiddenAt(t.Now(), user, delay)
+}
+
+// hiddenAt reports whether it was so at that time.
+func (t *Tenant) hiddenAt(at time.Time, user *tenantUser, delay time.Duration) bool {
+	return user.ours && at.Before(user.created.Add(delay))
 }
 
 // FindUser implements [request.Users].
