@@ -374,6 +374,9 @@ func (r *run) wantWelcome(by *call, user *tenantUser, what string) {
 func (r *run) beginMembership(by *call, group, guest string) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
+	if r.enteredAt[by.about] > by.begunAt && by.has.State == request.Granting {
+		record = by.has // what others have changed since this call read the record, it can't know
+	}
 	granted := record.Terms()
 	r.tried(by, "the membership in "+group)
 	switch {
