@@ -15,7 +15,8 @@ import (
 // there are several if the order of day and month can't be told: 05/01/2026 is in May or in
 // January, 31/12/2026 can be one day only.
 //
-// Dates are three numbers. A year of four digits comes first or last; one of two is after 2000.
+// Dates are three numbers. A year of four digits comes first or last; one of two is from 2000 to
+// 2039, because later ones are of other calendars: 2026 is 69 in Thailand, and 48 in Saudi Arabia.
 // With dots, the day comes first unless the year does: no country writes the month before it.
 // Names of months are not read.
 func Days(text string) (days []time.Time, clock time.Duration, hasClock bool) {
@@ -64,10 +65,17 @@ var (
 	eastAsianUnits = strings.NewReplacer("年", "-", "月", "-", "日", "", "년", "-", "월", "-", "일", "")
 )
 
+// lastShortYear is the last year that may be written with two digits, 2039.
+const lastShortYear = 39
+
 // appendDay appends the day, unless there is no such day or it is in the list.
 func appendDay(days []time.Time, year, month, day string) []time.Time {
 	if len(year) != 4 {
-		year = "20" + strings.Repeat("0", 2-min(2, len(year))) + year
+		short, _ := strconv.Atoi(year) // the pattern has digits only
+		if short > lastShortYear {
+			return days
+		}
+		year = strconv.Itoa(2000 + short)
 	}
 	at, err := time.Parse("2006-1-2", year+"-"+month+"-"+day)
 	if err != nil || slices.ContainsFunc(days, at.Equal) {
