@@ -17,6 +17,10 @@ import (
 // clocks that differ.
 const underWay = request.LongestAttempt + time.Minute
 
+// endTimeout is how long it may take to end a request while its claim is held. The worker waits
+// longer (GUESTLIST_INTENT_LEASE, two minutes) before it asks the directory about the intent.
+const endTimeout = time.Minute
+
 // Config is what a Reviewer is made of. All of it is required.
 type Config struct {
 	Store     request.Store
@@ -72,16 +76,9 @@ func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (r
 	if err != nil {
 		return request.Request{}, err
 	}
-	return v.change(ctx, id, "be denied", waiting, func(c *request.Change) error {
-		if c.Request.State != request.Review {
-			err := v.giveUp(ctx, c.Request)
-			if err != nil {
-				return err
-			}
-		}
+	return v.end(ctx, id, "be denied", waiting, func(c *request.Change) {
 		c.Transition(request.Denied, "denied", "denied by "+v.config.By)
 		c.Request.Words = words
-		return nil
 	})
 }
 
@@ -101,14 +98,9 @@ func (v *Reviewer) Cancel(ctx context.Context, id submission.ID, reason string) 
 func (v *Reviewer) cancel(
 	ctx context.Context, id submission.ID, from []request.State, words string,
 ) (request.Request, error) {
-	return v.change(ctx, id, "be cancelled", from, func(c *request.Change) error {
-		err := v.giveUp(ctx, c.Request)
-		if err != nil {
-			return err
-		}
+	return v.end(ctx, id, "be cancelled", from, func(c *request.Change) {
 		c.Transition(request.Cancelled, "cancelled", "cancelled by "+v.config.By)
 		c.Request.Words = words
-		return nil
 	})
 }
 
@@ -237,43 +229,88 @@ var waiting = []request.State{
 	request.Received, request.Proving, request.Review, request.Approved, request.Inviting, request.Parked,
 }
 
-// giveUp gives back what a request holds that is about to be ended. It is refused if there is a
-// guest.
-func (v *Reviewer) giveUp(ctx context.Context, r request.Request) error {
-	if r.GuestID != "" {
-		return problem.Refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
-	}
-	return v.giveBack(ctx, r)
-}
-
-// giveBack gives back the seat and the claim of a request that will invite nobody. If nobody knows
-// what came of its invitation, the worker does so once the directory was asked. While the claim
-// has no intent, the worker sends nothing for the request without changing it, and then giving it
-// back fails.
-func (v *Reviewer) giveBack(ctx context.Context, r request.Request) error {
-	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, request.NewClaim(r.ID, v.config.Now()))
-	if err != nil {
-		return fmt.Errorf("claiming the address: %w", err)
-	}
-	part := request.SeatAndClaim // the mails count on: nobody has asked for more
-	switch {
-	case claim.Owner != r.ID:
-		part = request.Seat
-	case created:
-	case claim.State == request.ClaimSent:
-		return problem.Refuse("the invitation of request %s was just sent; ending it would not undo that", r.ID)
-	case claim.UnderWay(v.config.Now(), underWay):
-		return problem.Refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
-	case !claim.IntentAt.IsZero():
-		// Nobody knows what came of an invitation that was begun long ago. The worker asks the
-		// directory, and gives seat and claim back if there is no guest. The entry counts once the
-		// change is stored.
-		err = v.config.Store.Wait(ctx, r.ID, v.config.Now().Add(request.ChangeTimeout))
-		if err != nil {
-			return fmt.Errorf("writing the due entry: %w", err)
+// end stores a change that ends a request without a guest. The claim on the address is held before,
+// so that the worker invites nobody meanwhile, and given back after. A due entry lets the worker do
+// that if this process ends in between, or if it can't.
+func (v *Reviewer) end(
+	ctx context.Context, id submission.ID, outcome string, from []request.State, change func(*request.Change),
+) (request.Request, error) {
+	changing, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	var address submission.Address
+	var held, was request.Claim
+	ended, err := v.change(changing, id, outcome, from, func(c *request.Change) (err error) {
+		address = c.Request.Submission.Email
+		if c.Request.State != request.Review { // nobody is invited from there
+			held, was, err = v.hold(changing, c.Request)
 		}
-		return nil
+		change(c)
+		return err
+	})
+	switch {
+	case held.State == request.ClaimFree:
+		return ended, err
+	case err != nil:
+		return ended, errors.Join(err, v.letGo(ctx, address, held, was))
 	}
 	holdings := request.Holdings{Store: v.config.Store, Seats: v.config.Seats, Now: v.config.Now}
-	return holdings.GiveBack(ctx, r, claim, part, time.Time{})
+	_ = holdings.GiveBack(ctx, ended, held, request.SeatAndClaim, time.Time{}) // else the due entry is there
+	return ended, nil
+}
+
+// letGo gives a claim that was held the state that it had before.
+func (v *Reviewer) letGo(ctx context.Context, address submission.Address, held, was request.Claim) (err error) {
+	switch was.State {
+	case request.ClaimFree:
+		return v.config.Store.Release(ctx, address, held)
+	case request.ClaimMails:
+		held, err = held.KeepMails()
+	default:
+		held, err = held.NotSent(time.Time{})
+	}
+	if err == nil {
+		_, err = v.config.Store.UpdateClaim(ctx, address, held)
+	}
+	return err
+}
+
+// hold adds an intent to the claim of a request that a person is about to end, and returns the claim
+// as it is now and as it was. The worker invites nobody under it for as long as an invitation may
+// take. There is no claim where the worker has to find out what to give back: it belongs to another
+// request, or nobody knows what came of an invitation that was begun long ago. It is refused if
+// there is a guest, or may soon be one.
+func (v *Reviewer) hold(ctx context.Context, r request.Request) (held, was request.Claim, err error) {
+	none := request.Claim{}
+	if r.GuestID != "" {
+		return none, none, problem.Refuse("request %s has led to a guest already; ending it would not undo that", r.ID)
+	}
+	// It counts once the change is stored.
+	err = v.config.Store.Wait(ctx, r.ID, v.config.Now().Add(request.ChangeTimeout))
+	if err != nil {
+		return none, none, fmt.Errorf("writing the due entry: %w", err)
+	}
+	now := v.config.Now()
+	claim, created, err := v.config.Store.Claim(ctx, r.Submission.Email, request.NewClaim(r.ID, now))
+	switch {
+	case err != nil:
+		return none, none, fmt.Errorf("claiming the address: %w", err)
+	case created:
+		return claim, none, nil
+	case claim.Owner != r.ID:
+		return none, none, nil
+	case claim.State == request.ClaimSent:
+		return none, none, problem.Refuse("the invitation of request %s was just sent; ending it would not undo that", r.ID)
+	case claim.UnderWay(now, underWay):
+		return none, none, problem.Refuse("an invitation of request %s may be under way; try again in some minutes", r.ID)
+	case !claim.IntentAt.IsZero():
+		return none, none, nil
+	}
+	held, err = claim.Begin(now)
+	if err == nil {
+		held, err = v.config.Store.UpdateClaim(ctx, r.Submission.Email, held)
+	}
+	if err != nil {
+		return none, none, fmt.Errorf("holding the claim: %w", err)
+	}
+	return held, claim, nil
 }

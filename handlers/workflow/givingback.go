@@ -31,8 +31,10 @@ func (w *Worker) holdings() request.Holdings {
 func (j *job) giveBackEnded(ctx context.Context) (waits bool, err error) {
 	r := j.Request
 	switch {
-	case r.GuestID != "" || r.Decision == nil || r.Decision.Limits == nil:
-		return false, nil // one that a person has approved may hold the seat that it took before
+	case r.GuestID != "":
+		return false, nil
+	case r.Terms() == nil && (r.Decision == nil || r.Decision.Limits == nil):
+		return false, nil // nothing was ever sent for it, and it has no seat
 	case r.Submission.Email == submission.Address{}:
 		// Erased: nobody invites for it, and the next request for the address inherits the claim.
 		return false, j.giveBack(ctx, request.Claim{}, request.Seat)

@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/review"
 	"guestlist/handlers/submission"
 )
@@ -253,6 +255,79 @@ func TestCancelWhileParkedRequestResumes(t *testing.T) {
 			t.Errorf("the request is %s", r.State)
 		}
 	})
+}
+
+// slowStore is the store of a person whose change to a request is stored when save says.
+type slowStore struct {
+	*memstore.Store
+	save func(store func() (request.Request, error)) (request.Request, error)
+}
+
+func (s slowStore) Save(ctx context.Context, r request.Request, events []request.Event) (request.Request, error) {
+	return s.save(func() (request.Request, error) { return s.Store.Save(ctx, r, events) })
+}
+
+// TestSlowEndInvitesNobody stores the end of a request when the worker is about to invite for it.
+func TestSlowEndInvitesNobody(t *testing.T) {
+	ends := map[string]func(*review.Reviewer, submission.ID) (request.Request, error){
+		"cancel": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Cancel(t.Context(), id, "the row was wrong")
+		},
+		"deny": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
+			return v.Deny(t.Context(), id, "no partner")
+		},
+	}
+	rows := map[string][]any{
+		"limited":   {"Action", "invite", "Groups", groupOne, "MaxGuests", int32(1)},
+		"unlimited": {"Action", "invite", "Groups", groupOne},
+	}
+	for name, end := range ends {
+		for kind, columns := range rows {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				w := newWorld(t)
+				w.row("contoso.com", "r", columns...)
+				id := w.submit("ana@contoso.com")
+				w.interrupt = func(op string, after bool) error {
+					if op == "Claim" && !after {
+						panic(crash{}) // the decision is stored, and the message comes again
+					}
+					return nil
+				}
+				_ = w.deliver()
+				w.interrupt = nil
+				w.wantState(id, request.Inviting)
+				slow := slowStore{Store: w.store, save: func(store func() (saved request.Request, err error)) (saved request.Request, err error) {
+					stored := false
+					w.interrupt = func(op string, after bool) error {
+						if op == "Invite" && !after {
+							saved, err = store()
+							stored = true
+						}
+						return nil
+					}
+					_ = w.deliver()
+					w.interrupt = nil
+					if !stored {
+						saved, err = store()
+					}
+					return saved, err
+				}}
+				desk := must(review.New(review.Config{Store: slow, Seats: w.store, Records: w.store, MailStore: w.store, Now: w.clock, By: "desk"}))(t)
+				_, err := end(desk, id)
+				w.settle(3)
+				r := w.load(id)
+				if err == nil && (!r.State.Ended() || len(w.tenant.Invitations()) > 0) {
+					t.Errorf("the person was told that it has ended; it is %s, with %d invitations", r.State, len(w.tenant.Invitations()))
+				}
+				if err != nil && r.State != request.Done {
+					t.Errorf("the person was told %v, and the request is %s", err, r.State)
+				}
+				if err == nil { // what it held is free again
+					w.wantState(w.signUpFor("ana@contoso.com", 1), request.Done)
+				}
+			})
+		}
+	}
 }
 
 func TestDecisionsNeedWordsAndAName(t *testing.T) {
