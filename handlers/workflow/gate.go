@@ -244,7 +244,7 @@ func suspicion(failure *problem.Error) (answer string, witnesses int) {
 		return string(failure.Code), 1 // further attempts do harm
 	case request.TenantWide(failure.Code):
 		return string(failure.Code), 2
-	case failure.Code == request.DirectoryUnknown && strings.HasPrefix(failure.Answer, "4"):
+	case odd(failure) && strings.HasPrefix(failure.Answer, "4"):
 		// A failing server says nothing about the tenant; a refusal in unknown words may.
 		return string(failure.Code) + " " + failure.Answer, request.MostWitnesses
 	default:
@@ -345,7 +345,7 @@ func open(g request.Gate, now time.Time, failure *problem.Error) request.Gate {
 		g.Witnesses[0], g.Witnesses[last] = g.Witnesses[last], g.Witnesses[0]
 	}
 	cause := failure.Code
-	if cause == request.DirectoryUnknown {
+	if cause == request.DirectoryUnknown || cause == request.DirectoryRefused {
 		cause = request.DirectoryRefusesAll
 	}
 	g.Cause, g.Ref, g.ProbeAt = cause, failure.Ref, time.Time{}

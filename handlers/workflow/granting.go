@@ -48,6 +48,9 @@ func (j *job) grant(ctx context.Context) (next, error) {
 		if grant.State != request.GrantPending {
 			continue
 		}
+		if left := j.groups.left(grant.Group, j.config.Now()); left > 0 {
+			return j.wait(ctx, left, "grant-postponed", "the directory asked to come back later with the group")
+		}
 		err := j.addMember(ctx, grant)
 		for soon(err) && waited < shortWaits {
 			waited++
@@ -147,6 +150,7 @@ func (j *job) grantFailed(ctx context.Context, grant *request.Grant, cause error
 		if silent() {
 			return fail("the directory asked to come back later for too long: " + words)
 		}
+		j.groups.throttled(grant.Group, now, failure.RetryAfter)
 		return j.throttled(ctx, failure, "grant-postponed")
 	case request.DirectoryUnavailable, request.DirectoryUnknown, request.DirectoryNoToken:
 		everybodys, err := j.everybodys(ctx, failure)

@@ -22,6 +22,9 @@ func (s *sending) hides(refused error) bool {
 func (s *sending) refusedByHidden(ctx context.Context, cause error) (next, error) {
 	failure := problem.From(cause)
 	s.logFailure(ctx, "the directory has the address, and shows nobody with it", failure.Code, cause)
+	if !s.doubt.IsZero() && s.config.Now().Sub(s.doubt).Abs() < patience {
+		return s.awaitOwnGuest(ctx, failure)
+	}
 	if s.holder.Kind == request.NoUser {
 		deleted, err := ask(ctx, s.job, s.config.Users.FindDeletedGuests)
 		switch {
@@ -38,4 +41,24 @@ func (s *sending) refusedByHidden(ctx context.Context, cause error) (next, error
 	}
 	return s.endUninvited(ctx, s.claim, objection{request.Failed, "refused",
 		"the directory refused the invitation, and " + where + ": " + failure.Detail + ref(failure)})
+}
+
+// awaitOwnGuest waits for the directory to show the guest of an earlier invitation whose answer was
+// lost. That somebody holds the address by now says that it may have succeeded, as long as the
+// directory may not show that guest yet.
+func (s *sending) awaitOwnGuest(ctx context.Context, failure *problem.Error) (next, error) {
+	hopeless, err := s.countFailure(ctx, failure)
+	switch {
+	case err != nil:
+		return stop, err
+	case hopeless:
+		return s.giveUp(ctx, s.claim)
+	}
+	err = s.giveBack(ctx, s.claim, request.Intent)
+	if err != nil {
+		return stop, err
+	}
+	return s.wait(ctx, down.after(s.Request.Attempt, failure.RetryAfter), "not-shown",
+		"the directory has the address, and does not show who holds it; it may be the guest of an invitation "+
+			"whose answer was lost, so the directory is asked again: "+s.Request.Failures.Last)
 }

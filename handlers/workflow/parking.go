@@ -3,9 +3,11 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"guestlist/handlers/policy"
@@ -311,18 +313,55 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
+// headStart is how much longer whoever was throttled waits than everybody has to: several runs of
+// upkeep, in which others are brought back.
+const headStart = 3 * time.Minute
+
+// throttledGroups are groups with which the directory has asked this instance to come back later.
+// Everybody waits as long, because the directory may count all calls together. Then others go
+// first: if it counts those for the group alone, each request that tried it would hold everybody up
+// again. The zero value is empty. It is safe for concurrent use.
+type throttledGroups struct {
+	mutex sync.Mutex
+	until map[string]time.Time
+}
+
+// throttled leaves the group alone for a little longer than the directory asks of everybody.
+func (t *throttledGroups) throttled(group string, now time.Time, asked time.Duration) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.until == nil {
+		t.until = map[string]time.Time{}
+	}
+	maps.DeleteFunc(t.until, func(_ string, until time.Time) bool { return !until.After(now) })
+	pause := busy.after(0, asked)
+	t.until[group] = now.Add(pause + min(pause, headStart))
+}
+
+// left returns for how long the group is still left alone.
+func (t *throttledGroups) left(group string, now time.Time) time.Duration {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	left := t.until[group].Sub(now)
+	if left > longestPause+headStart {
+		return 0 // the clock was wrong then
+	}
+	return max(0, left)
+}
+
 // throttled puts the step off for longer than the directory asks, and everybody for as long as it
-// asks, up to longestPause. A request that is throttled again and again so lets others go first: it
-// may be the only one that is.
+// asks, up to longestPause. So others go first: what is throttled may be one group, and as long as
+// one after another tries that, each of them holds everybody up. A request that is throttled again
+// and again waits longer each time.
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
 	pause := busy.after(0, failure.RetryAfter)
 	err := j.holdAll(ctx, pause)
 	if err != nil && !j.goesOnWithoutGate(ctx, err) {
 		return stop, err
 	}
-	d := busy.after(j.Request.Attempt, pause)
+	d := pause + min(pause, headStart)
 	if j.Request.Attempt > 0 {
-		d = pause + busy.after(j.Request.Attempt, 0)
+		d += busy.after(j.Request.Attempt, 0)
 	}
 	return j.wait(ctx, d, what, "the directory asked to come back later")
 }

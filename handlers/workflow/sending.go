@@ -284,8 +284,13 @@ func (w *Worker) longestAttempt() time.Duration {
 // issue sends the invitation and records the receipt.
 func (s *sending) issue(ctx context.Context) (next, error) {
 	invited, err := s.post(ctx, s.terms, s.directoryMails(s.terms))
+	if err == nil && s.holder.ID != "" && invited.GuestID != s.holder.ID {
+		err = problem.New(request.DirectoryUnavailable, "the directory names another guest than the one who holds the address")
+	}
+	stopped := false
 	if err != nil {
-		_, gateErr := s.tellGate(ctx, err)
+		var gateErr error
+		stopped, gateErr = s.tellGate(ctx, err)
 		if gateErr != nil {
 			return stop, gateErr
 		}
@@ -298,7 +303,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 	case s.hides(err):
 		return s.refusedByHidden(ctx, err)
 	default:
-		return s.invitationFailed(ctx, err)
+		return s.invitationFailed(ctx, err, stopped)
 	}
 	if s.holder.Kind == request.DeletedGuest {
 		s.Request.Origin = request.OriginBrought // the answer names a new account
@@ -385,18 +390,18 @@ func lastDeletion(deleted []request.Deletion) (last time.Time) {
 	return last
 }
 
-// invitationFailed records a failed attempt to invite.
-func (s *sending) invitationFailed(ctx context.Context, cause error) (next, error) {
+// invitationFailed records a failed attempt to invite. stopped says that the breaker is open.
+func (s *sending) invitationFailed(ctx context.Context, cause error, stopped bool) (next, error) {
 	j, claim, failure := s.job, s.claim, problem.From(cause)
 	j.logFailure(ctx, "the directory did not take the invitation", failure.Code, cause)
 	switch code := failure.Code; {
-	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown:
+	case code == request.DirectoryUnavailable, code == request.DirectoryUnknown, code == request.DirectoryInvitationError:
 		j.Request.OpenTurn = s.admitted.taken
 		return j.unanswered(ctx, claim, failure)
 	case code == request.DirectoryThrottled, code == request.DirectoryNotReplicated, request.TenantWide(code):
 		return j.notSent(ctx, claim, failure)
 	case code == request.DirectoryRefused:
-		return j.refused(ctx, claim, failure)
+		return j.refused(ctx, claim, failure, stopped)
 	case code == request.DirectoryGuestDisabled:
 		return j.endUninvited(ctx, claim, guestDisabled)
 	case request.DirectoryPublic(code) != "":

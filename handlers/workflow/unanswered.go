@@ -157,20 +157,33 @@ func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause err
 }
 
 // refused tries an invitation again that was refused in words that nobody knows, up to maxRefusals.
-// It certainly was not sent.
+// It certainly was not sent. Where others are refused in the same words the breaker is open, and
+// the request waits with them.
 func (j *job) refused(
-	ctx context.Context, claim request.Claim, failure *problem.Error,
+	ctx context.Context, claim request.Claim, failure *problem.Error, stopped bool,
 ) (next, error) {
-	hopeless, err := j.countFailure(ctx, failure)
-	if err != nil {
-		return stop, err
+	var hopeless bool
+	var err error
+	if stopped {
+		// By now this address may be the only one that is refused.
+		err = j.addFailure(ctx, failure)
+		hopeless = j.Request.Failures.Hopeless(j.config.Now())
+	} else {
+		hopeless, err = j.countFailure(ctx, failure)
+		hopeless = hopeless || j.Request.Unknown >= maxRefusals
 	}
-	if hopeless || j.Request.Unknown >= maxRefusals {
+	switch {
+	case err != nil:
+		return stop, err
+	case hopeless:
 		return j.refusedForGood(ctx, claim, failure)
 	}
 	err = j.giveBack(ctx, claim, request.Intent)
-	if err != nil {
+	switch {
+	case err != nil:
 		return stop, err
+	case stopped:
+		return j.park(ctx, "the directory refuses invitations in words that are not known; the breaker is open"+ref(failure))
 	}
 	return j.wait(ctx, down.after(j.Request.Attempt, failure.RetryAfter), "refused-once",
 		"the directory refused the invitation in words that are not known; it is tried again: "+

@@ -93,6 +93,7 @@ type Worker struct {
 	booked     atomic.Int64 // turns of mails that were asked for
 	proofKey   atomic.Pointer[request.ProofKey]
 	redeemURLs redeemURLs
+	groups     throttledGroups
 	channels   channelHolds
 	recent     recentLetters
 	putBacks   putBacks

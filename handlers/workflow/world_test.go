@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -693,4 +694,23 @@ func (w *world) stateOf(id submission.ID) request.State {
 // changed returns what changes a guest in the tenant.
 func changed(change func(*graphsim.User)) func(*world, string) {
 	return func(w *world, guest string) { ok(w.t, w.tenant.ChangeUser(guest, change)) }
+}
+
+// answersEdited puts something between the worker and the tenant that changes answers.
+func (w *world) answersEdited(edit func(r *http.Request, status int, body string) (int, string)) {
+	w.t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		recorded := httptest.NewRecorder()
+		w.tenant.ServeHTTP(recorded, r)
+		status, body := edit(r, recorded.Code, recorded.Body.String())
+		maps.Copy(rw.Header(), recorded.Header())
+		rw.Header().Del("Content-Length")
+		rw.WriteHeader(status)
+		fmt.Fprint(rw, body)
+	}))
+	w.t.Cleanup(server.Close)
+	client := must(graph.New(graph.Config{URL: server.URL}))(w.t)
+	w.config.Directory = interruptedDirectory{w, client}
+	w.config.Users = interruptedDirectory{w, client}
+	w.worker = w.newWorker()
 }
