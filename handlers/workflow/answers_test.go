@@ -137,3 +137,17 @@ func TestThrottledGroupHoldsUpNobodyElse(t *testing.T) {
 		})
 	}
 }
+
+// TestUnreadableRecycleBinHidesNoUser lets the directory refuse to show deleted users, always, and
+// then the users with an address, once: as long as the app could read users, that is asked again.
+func TestUnreadableRecycleBinHidesNoUser(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite", "Groups", groupOne)
+	w.order(forbidden(graphsim.Match{Method: http.MethodGet, Path: "/v1.0/directory/*"}, 1_000_000))
+	w.wantState(w.signUpFor("first@contoso.com", 1), request.Done)
+	must(w.tenant.AddUser(graphsim.User{
+		Mail: "ana@contoso.com", UserPrincipalName: "ana@standin.onmicrosoft.com", CreationType: "Invitation", UserType: "Member",
+	}))(t)
+	w.order(forbidden(lookUps, 1))
+	w.wantState(w.signUpFor("ana@contoso.com", 1), request.Review)
+}

@@ -26,7 +26,7 @@ func (s *sending) refusedByHidden(ctx context.Context, cause error) (next, error
 		return s.awaitOwnGuest(ctx, failure)
 	}
 	if s.holder.Kind == request.NoUser {
-		deleted, err := ask(ctx, s.job, s.config.Users.FindDeletedGuests)
+		deleted, err := s.askForDeleted(ctx)
 		switch {
 		case len(deleted) > 0:
 			return s.endUninvited(ctx, s.claim, guestDeleted)

@@ -359,7 +359,7 @@ func (j *job) findUser(ctx context.Context) (holder request.User, seen bool, err
 	holder, err = ask(ctx, j, j.config.Users.FindUser)
 	if err == nil && holder.Kind == request.NoUser {
 		var deleted []request.Deletion
-		deleted, err = ask(ctx, j, j.config.Users.FindDeletedGuests)
+		deleted, err = j.askForDeleted(ctx)
 		switch {
 		case len(deleted) > 0:
 			holder = request.User{Kind: request.DeletedGuest, DeletedAt: lastDeletion(deleted)}

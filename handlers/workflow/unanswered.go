@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
@@ -23,17 +24,28 @@ func odd(err error) bool {
 	return code == request.DirectoryRefused || code == request.DirectoryUnknown
 }
 
-// ask asks the directory about the address of the request, and again, twice, if the answer makes no
-// sense. Nor does it make sense that the app may not read users as long as it could: one such
-// answer must not let in a guest that the next one would show as removed.
-func ask[T any](ctx context.Context, j *job,
+// ask asks the directory about users with the address of the request.
+func ask[T any](ctx context.Context, j *job, question func(context.Context, submission.Address) (T, error)) (T, error) {
+	return askUnless(ctx, j, &j.blind, question)
+}
+
+// askForDeleted asks the directory for deleted guests with the address, which is a right of its own.
+func (j *job) askForDeleted(ctx context.Context) ([]request.Deletion, error) {
+	return askUnless(ctx, j, &j.blindToDeleted, j.config.Users.FindDeletedGuests)
+}
+
+// askUnless asks the directory about the address of the request, and again, twice, if the answer
+// makes no sense. Nor does it make sense that the app may not ask as long as it could: one such
+// answer must not let in a guest that the next one would show as removed. blind keeps whether the
+// app may not ask.
+func askUnless[T any](ctx context.Context, j *job, blind *atomic.Bool,
 	question func(context.Context, submission.Address) (T, error)) (answer T, err error) {
 	for repeats := 0; ; repeats++ {
 		answer, err = question(ctx, j.Request.Submission.Email)
 		forbidden := problem.CodeOf(err) == request.DirectoryReadForbidden
-		if !odd(err) && (!forbidden || j.blind.Load()) || repeats == oddRepeats {
+		if !odd(err) && (!forbidden || blind.Load()) || repeats == oddRepeats {
 			if err == nil || forbidden {
-				j.blind.Store(forbidden)
+				blind.Store(forbidden)
 			}
 			return answer, err
 		}

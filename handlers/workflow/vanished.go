@@ -183,7 +183,7 @@ const (
 
 // deleted reports whether a guest that the directory does not show is in its recycle bin.
 func (j *job) deleted(ctx context.Context) (bool, error) {
-	found, err := ask(ctx, j, j.config.Users.FindDeletedGuests)
+	found, err := j.askForDeleted(ctx)
 	if err != nil && !odd(err) {
 		return false, err
 	}

@@ -84,19 +84,21 @@ type Worker struct {
 	config  Config
 	decider request.Decider
 
-	heldUntil  atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
-	degraded   atomic.Bool  // whether LogDegraded is written
-	blind      atomic.Bool  // whether the app may not read users, by the last answer to a question
-	resumption resumption
-	accepted   atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
-	suspected  atomic.Bool  // whether the gate had witnesses when it was last read
-	booked     atomic.Int64 // turns of mails that were asked for
-	proofKey   atomic.Pointer[request.ProofKey]
-	redeemURLs redeemURLs
-	groups     throttledGroups
-	channels   channelHolds
-	recent     recentLetters
-	putBacks   putBacks
+	heldUntil atomic.Int64 // until when the directory wants to be left alone, in nanoseconds; see held
+	degraded  atomic.Bool  // whether LogDegraded is written
+	blind     atomic.Bool  // whether the app may not read users, by the last answer to a question
+	// blindToDeleted is the same for the users that were deleted lately.
+	blindToDeleted atomic.Bool
+	resumption     resumption
+	accepted       atomic.Int64 // invitations that were accepted and are not in Gate.Accepted yet
+	suspected      atomic.Bool  // whether the gate had witnesses when it was last read
+	booked         atomic.Int64 // turns of mails that were asked for
+	proofKey       atomic.Pointer[request.ProofKey]
+	redeemURLs     redeemURLs
+	groups         throttledGroups
+	channels       channelHolds
+	recent         recentLetters
+	putBacks       putBacks
 }
 
 // New returns a Worker, or an error that names what is missing.
