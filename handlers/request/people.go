@@ -12,18 +12,14 @@ type Person struct {
 	ID      string // object id in lower case
 	Enabled bool   // may sign in
 	Guest   bool   // a guest by user type; an external user who was made a member is none
-	// Addresses are all addresses that the person is known by, in lower case, sorted, each once:
-	// mail, sign-in name, other mails and proxy addresses.
+	// Addresses are all addresses that the person is known by, with ASCII letters in lower case,
+	// sorted, each once: mail, sign-in name, other mails and proxy addresses.
 	Addresses []string
 }
 
 // Has reports whether the address is one of the person's.
 func (p Person) Has(address submission.Address) bool {
-	return slices.ContainsFunc(p.Addresses, func(own string) bool {
-		// The directory may have an international domain in letters.
-		parsed, err := submission.ParseAddress(own)
-		return own != "" && own == address.String() || err == nil && parsed == address
-	})
+	return slices.ContainsFunc(p.Addresses, address.Is)
 }
 
 // Addressee is a person who can be written to.

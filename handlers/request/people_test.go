@@ -7,7 +7,8 @@ import (
 )
 
 func TestPersonHasAddress(t *testing.T) {
-	person := Person{Addresses: []string{"ana@bücher.de", "ana_contoso.com#ext#@brand.onmicrosoft.com", "bo@contoso.com", "not an address"}}
+	person := Person{Addresses: []string{"ana@bücher.de", "ana_contoso.com#ext#@brand.onmicrosoft.com", "bo@contoso.com", "not an address",
+		"mar\u212a@contoso.com", "\uff43y@contoso.com"}}
 	for text, want := range map[string]bool{
 		"bo@contoso.com":         true,
 		"BO@Contoso.com":         true,
@@ -17,6 +18,8 @@ func TestPersonHasAddress(t *testing.T) {
 		"bo@contoso.com.au":      false,
 		"bo@eu.contoso.com":      false,
 		"ana@xn--bcher-kva.info": false,
+		"mark@contoso.com":       false,
+		"cy@contoso.com":         false,
 	} {
 		address, err := submission.ParseAddress(text)
 		if err != nil {

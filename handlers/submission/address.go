@@ -40,6 +40,28 @@ func (a Address) String() string {
 // Domain returns the domain in lower-case ASCII, without a trailing dot.
 func (a Address) Domain() string { return a.domain }
 
+// Is reports whether text, an address as a directory holds it, is this mailbox. It ignores the case
+// of ASCII letters, and takes an international domain in punycode and in letters. It changes
+// nothing else: what [ParseAddress] folds for a partner who types would here make another mailbox
+// the same. Every comparison with an address that was not parsed goes through it.
+func (a Address) Is(text string) bool {
+	local, domain, _ := strings.Cut(text, "@")
+	return a.domain != "" && sameASCII(local, a.local) && sameDomain(domain, a.domain)
+}
+
+// Spellings returns the texts to search for in a directory that compares texts: the address with
+// the domain in punycode, and with the domain in letters if that differs.
+func (a Address) Spellings() []string {
+	if a.domain == "" {
+		return nil
+	}
+	readable := inLetters(a.domain)
+	if readable == a.domain {
+		return []string{a.String()}
+	}
+	return []string{a.String(), a.local + "@" + readable}
+}
+
 // Masked returns a form that says where the mailbox is, and of whose it is only the first letter,
 // such as "a***@contoso.com", or "" for the zero value.
 func (a Address) Masked() string {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"guestlist/handlers/problem"
@@ -380,5 +381,82 @@ func BenchmarkParseAddress(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestAddressIsWhatDirectoryHolds(t *testing.T) {
+	tests := map[string]struct {
+		is    string
+		same  []string
+		other []string
+	}{
+		"plain": {
+			"mark.silva@contoso.com",
+			[]string{"mark.silva@contoso.com", "MARK.Silva@CONTOSO.com"},
+			[]string{
+				"", "@", "mark.silva", "mark.silva@", "@contoso.com", "mark.silva@contoso.com.", "mark.silva@contoso",
+				"mar\u212a.silva@contoso.com", "mark.\u017filva@contoso.com", "mark.silva@conto\u017fo.com",
+				"\uff4dark.silva@contoso.com", "mark.silva@\uff43ontoso.com", "mark.silva\uff20contoso.com",
+				" mark.silva@contoso.com", "mark.silva@contoso.com\u200b", "mark.silva@xn--contoso-.com",
+				"mark.silva@contoso\u3002com", "mark.silva@contoso.com@contoso.com", "smtp:mark.silva@contoso.com",
+				"marksilva@contoso.com", "mark.silva@eu.contoso.com",
+			},
+		},
+		"international": {
+			"ana@k\u00fcche.b\u00fccher.de",
+			[]string{
+				"ana@xn--kche-0ra.xn--bcher-kva.de", "ana@k\u00fcche.b\u00fccher.de", "Ana@K\u00dcCHE.B\u00dcCHER.DE",
+				"ana@ku\u0308che.bu\u0308cher.de", "ana@XN--KCHE-0RA.b\u00fccher.de",
+			},
+			[]string{
+				"ana@kuche.bucher.de", "ana@\u212a\u00fcche.b\u00fccher.de", "ana@k\u00fcche.b\u00fccher.info",
+				"ana@k\u00fcche.\uff42\u00fccher.de", "\u0430na@k\u00fcche.b\u00fccher.de", "ana@k\u00fcche.de",
+			},
+		},
+		"German sharp s": {"ana@stra\u00dfe.de", []string{"ana@stra\u00dfe.de", "ana@xn--strae-oqa.de"}, []string{"ana@strasse.de"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, err := ParseAddress(test.is)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range append(test.same, address.Spellings()...) {
+				if !address.Is(text) {
+					t.Errorf("%+q is taken for another mailbox", text)
+				}
+			}
+			for _, text := range test.other {
+				if address.Is(text) {
+					t.Errorf("%+q is taken for the mailbox", text)
+				}
+			}
+		})
+	}
+	if (Address{}).Is("") || (Address{}).Is("@") || (Address{}).Spellings() != nil {
+		t.Error("nobody's address is somebody's")
+	}
+}
+
+func TestSpellingsOfAddress(t *testing.T) {
+	for text, want := range map[string][]string{
+		"ana@contoso.com":    {"ana@contoso.com"},
+		"ana@b\u00fccher.de": {"ana@xn--bcher-kva.de", "ana@b\u00fccher.de"},
+	} {
+		address, err := ParseAddress(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, address.Spellings()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	// A version with other rules has stored it.
+	stored, err := StoredAddress("ana@xn--a.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ana@xn--a.com"}, stored.Spellings()); diff != "" || !stored.Is("Ana@XN--A.com") {
+		t.Error(diff)
 	}
 }

@@ -88,7 +88,7 @@ func parseDomain(domain string) (ascii, rule string) {
 func foldInternational(domain string) (ascii, rule string) {
 	// Folding may change case and composition only. Any other change would not be what the partner
 	// typed.
-	expected := norm.NFC.String(strings.ToLower(norm.NFC.String(domain)))
+	expected := composed(domain)
 	ascii, err := strictIDNA.ToASCII(expected)
 	if err != nil {
 		if len(ascii) > MaxAddress {
@@ -126,6 +126,46 @@ func foldInternational(domain string) (ascii, rule string) {
 		return "", "domain-international"
 	}
 	return ascii, ""
+}
+
+// composed returns a domain in lower case, each letter with its marks in one character.
+func composed(domain string) string {
+	return norm.NFC.String(strings.ToLower(norm.NFC.String(domain)))
+}
+
+// inLetters returns a domain in ASCII with its international labels in letters, or as it is where
+// that can't be done.
+func inLetters(ascii string) string {
+	readable, err := strictIDNA.ToUnicode(ascii)
+	if err != nil {
+		return ascii
+	}
+	return readable
+}
+
+// sameDomain reports whether a domain, as somebody wrote it down, is the one in lower-case ASCII.
+// Each label may be in punycode or in letters. A character that only stands for an ASCII one, such
+// as the Kelvin sign, is another character.
+func sameDomain(written, ascii string) bool {
+	writtenLabels, labels := strings.Split(written, "."), strings.Split(ascii, ".")
+	readable := strings.Split(inLetters(ascii), ".")
+	if len(writtenLabels) != len(labels) || len(readable) != len(labels) {
+		return false
+	}
+	for i, label := range writtenLabels {
+		same := sameASCII(label, labels[i]) ||
+			!strings.ContainsFunc(label, standsForASCII) && composed(label) == readable[i]
+		if !same {
+			return false
+		}
+	}
+	return true
+}
+
+// sameASCII reports whether text is the lower-case ASCII text, in any case. Letters of other
+// alphabets that Unicode folds into ASCII ones are not the same.
+func sameASCII(text, lower string) bool {
+	return isASCII(text) && strings.ToLower(text) == lower
 }
 
 // checkEnding returns the rule that the end of an ASCII domain breaks, or "".
