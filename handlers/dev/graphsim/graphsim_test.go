@@ -382,8 +382,30 @@ func TestSecondInvitationFindsSameGuestAndSendsAnotherMail(t *testing.T) {
 	}
 }
 
+func TestTenantKeepsDomainsInLetters(t *testing.T) {
+	const punycode, letters = "ana@xn--bcher-kva.de", "ana@b\u00fccher.de"
+	for inLetters, want := range map[bool]string{false: punycode, true: letters} {
+		n := newTenant(t, func(c *graphsim.Config) { c.DomainsInLetters = inLetters })
+		n.invite(punycode)
+		n.invite(punycode)
+		n.pass(time.Minute)
+		guests, invitations := n.Guests(), n.Invitations()
+		last, again := guests[len(guests)-1], invitations[1]
+		if last.Mail != want || again.Email != want || again.NewGuest {
+			t.Errorf("in letters %t: guest %v, invitation %v", inLetters, last, again)
+		}
+		for _, asked := range []string{punycode, letters} {
+			got := n.send("GET", users("$filter", "mail eq '"+asked+"'", "$select", "mail"), "")
+			found := decode[struct{ Value []struct{ Mail string } }](t, got)
+			if (len(found.Value) == 1) != (asked == want) {
+				t.Errorf("in letters %t: a search for %q finds %v", inLetters, asked, found.Value)
+			}
+		}
+	}
+}
+
 func TestUserSearchRules(t *testing.T) {
-	const guest = "o'neil@contoso.com"
+	const guest, or = "o'neil@contoso.com", " or mail eq 'y'"
 	tests := map[string]struct {
 		query   []string
 		headers []string
@@ -409,6 +431,8 @@ func TestUserSearchRules(t *testing.T) {
 		"all in place of any":          {[]string{"$filter", "otherMails/all(x:x eq 'x')"}, nil, 400, "Request_UnsupportedQuery", nil},
 		"any not closed":               {[]string{"$filter", "otherMails/any(x:x eq 'x'"}, nil, 400, "Request_UnsupportedQuery", nil},
 		"unknown property in a filter": {[]string{"$filter", "signInNames eq 'x'"}, nil, 400, "Request_UnsupportedQuery", nil},
+		"15 clauses":                   {[]string{"$filter", "mail eq 'x'" + strings.Repeat(or, 14)}, nil, 200, "", nil},
+		"16 clauses":                   {[]string{"$filter", "mail eq 'x'" + strings.Repeat(or, 15)}, nil, 400, "Request_UnsupportedQuery", nil},
 		"empty filter":                 {[]string{"$filter", ""}, nil, 400, "Request_UnsupportedQuery", nil},
 		"unknown property selected":    {[]string{"$select", "id,mails"}, nil, 400, "BadRequest", nil},
 		"too large a page":             {[]string{"$top", "1000"}, nil, 400, "Request_BadRequest", nil},

@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 const (
@@ -76,6 +78,7 @@ func (s *Server) invite(c *call, _ string) reply {
 		return s.refuse(c, http.StatusNotImplemented, "NotImplemented", "The stand-in can't reset a redemption.")
 	}
 	invitation := body.invitation(sponsors)
+	invitation.Email = s.kept(invitation.Email)
 	if invitation.UserType == "Member" && !s.holdsRight(inviteMembers) {
 		return s.refuse(c, http.StatusUnauthorized, "Unauthorized", inviteDenial)
 	}
@@ -152,6 +155,16 @@ func (b *invitationBody) invitation(sponsors []string) Invitation {
 		}
 	}
 	return asked
+}
+
+// kept returns an invited address as the tenant keeps it.
+func (s *Server) kept(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	letters, err := idna.Punycode.ToUnicode(domain)
+	if !s.config.DomainsInLetters || err != nil {
+		return email
+	}
+	return local + "@" + letters
 }
 
 // guest returns the guest that has the invitation's address, visible or not, or creates it, and

@@ -54,6 +54,10 @@ type Config struct {
 	VerifiedDomains []string
 	// TenantName is the label before .onmicrosoft.com. Default "standin".
 	TenantName string
+	// DomainsInLetters makes the tenant keep the international domain of an invited address in
+	// letters, also in the answer. By default it keeps the address as it was sent. Either way it
+	// compares texts: the address in punycode is another one.
+	DomainsInLetters bool
 	// Mailboxes are the mailboxes that exist, by address or object id. With nil, each that is
 	// named.
 	Mailboxes []string

@@ -161,8 +161,12 @@ var userFilters = filters{
 	collections: []string{"otherMails", "proxyAddresses"},
 }
 
-// maxIn is how many values Graph takes in a list after "in".
-const maxIn = 15
+const (
+	// maxIn is how many values Graph takes in a list after "in".
+	maxIn = 15
+	// maxTerms is how many clauses Graph takes in a filter with "or".
+	maxTerms = 15
+)
 
 // parseFilter parses a filter for what identifies an object:
 //
@@ -189,6 +193,10 @@ func parseFilter[T any](text string, can filters, known map[string]func(T) any) 
 		if !p.take(" or ") {
 			return nil, errors.New("only 'or' can join terms here")
 		}
+	}
+	if len(terms) > maxTerms {
+		return nil, fmt.Errorf("too many clauses with 'or': %d; at most %d are allowed",
+			len(terms), maxTerms)
 	}
 	return func(object T) bool {
 		return slices.ContainsFunc(terms, func(matches func(T) bool) bool { return matches(object) })
