@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"guestlist/handlers/submission"
 )
@@ -12,9 +13,29 @@ type Person struct {
 	ID      string // object id in lower case
 	Enabled bool   // may sign in
 	Guest   bool   // a guest by user type; an external user who was made a member is none
-	// Addresses are all addresses that the person is known by, with ASCII letters in lower case,
-	// sorted, each once: mail, sign-in name, other mails and proxy addresses.
+	// Addresses are all addresses that the person is known by, see [AddressList]: mail, sign-in
+	// name, other mails and proxy addresses.
 	Addresses []string
+}
+
+// AddressList returns the texts, as a directory has them, for the Addresses of a [Person]. It
+// changes the case of ASCII letters only: Unicode's lower case of the Kelvin sign is a k, which
+// would make another address of it.
+func AddressList(texts []string) (all []string) {
+	for _, text := range texts {
+		if text != "" {
+			all = append(all, strings.Map(lowerASCII, text))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
 }
 
 // Has reports whether the address is one of the person's.

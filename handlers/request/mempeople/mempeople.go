@@ -116,14 +116,8 @@ func (p *People) Person(_ context.Context, id string) (request.Person, error) {
 }
 
 // addresses returns the addresses for [request.Person].
-func (u User) addresses() (all []string) {
-	for _, address := range append([]string{u.Mail}, u.Others...) {
-		if address != "" {
-			all = append(all, strings.ToLower(address))
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+func (u User) addresses() []string {
+	return request.AddressList(append([]string{u.Mail}, u.Others...))
 }
 
 // MemberOf implements [request.People].
@@ -244,7 +238,7 @@ func (p *People) Addressees(_ context.Context, ids []string, most int) (request.
 		address, err := submission.ParseAddress(user.Mail)
 		switch {
 		case user.Disabled:
-		case err != nil:
+		case err != nil, !address.Is(user.Mail):
 			to.Unreachable = append(to.Unreachable, id)
 		default:
 			to.People = append(to.People, request.Addressee{

@@ -144,6 +144,11 @@ func testPersonWhoChanges(t *testing.T, tenant Tenant) {
 	tenant.SetUser(t, User{ID: ana, SignInName: "al@contoso.com", Mail: "new@contoso.com", Disabled: true})
 	got, err := tenant.Person(t.Context(), ana)
 	same(t, "disabled", got, request.Person{ID: ana, Addresses: []string{"al@contoso.com", "new@contoso.com"}}, err)
+	tenant.SetUser(t, User{ID: ana, SignInName: "al@contoso.com", Mail: "mar\u212a@Contoso.com"})
+	got, err = tenant.Person(t.Context(), ana)
+	same(t, "with the Kelvin sign", got, request.Person{
+		ID: ana, Enabled: true, Addresses: []string{"al@contoso.com", "mar\u212a@contoso.com"},
+	}, err)
 	tenant.RemoveUser(t, ana)
 	_, err = tenant.Person(t.Context(), ana)
 	wantCode(t, "removed", err, problem.NotFound)
@@ -309,6 +314,14 @@ func testAddressees(t *testing.T, tenant Tenant) {
 	tenant.SetUser(t, User{ID: bo, SignInName: "bo@contoso.com", Mail: "bo+x@contoso.com"})
 	to, err = tenant.Addressees(t.Context(), []string{bo}, 5)
 	same(t, "at an address that can't be written to", to, request.Addressees{Unreachable: []string{bo}}, err)
+	tenant.SetUser(t, User{ID: bo, SignInName: "bo@contoso.com", Mail: "\uff42o@contoso.com"})
+	to, err = tenant.Addressees(t.Context(), []string{bo}, 5)
+	same(t, "at an address that only looks like one", to, request.Addressees{Unreachable: []string{bo}}, err)
+	tenant.SetUser(t, User{ID: bo, SignInName: "bo@contoso.com", Mail: "bo@b\u00fccher.de"})
+	to, err = tenant.Addressees(t.Context(), []string{bo}, 5)
+	same(t, "at a domain in letters", to, request.Addressees{People: []request.Addressee{
+		{ID: bo, Address: address(t, "bo@xn--bcher-kva.de"), Addresses: []string{"bo@b\u00fccher.de", "bo@contoso.com"}},
+	}}, err)
 }
 
 func testCrowds(t *testing.T, tenant Tenant) {
