@@ -413,7 +413,11 @@ func TestAddressIsWhatDirectoryHolds(t *testing.T) {
 				"ana@k\u00fcche.\uff42\u00fccher.de", "\u0430na@k\u00fcche.b\u00fccher.de", "ana@k\u00fcche.de",
 			},
 		},
-		"German sharp s": {"ana@stra\u00dfe.de", []string{"ana@stra\u00dfe.de", "ana@xn--strae-oqa.de"}, []string{"ana@strasse.de"}},
+		"German sharp s": {
+			"ana@stra\u00dfe.de",
+			[]string{"ana@stra\u00dfe.de", "ana@xn--strae-oqa.de"},
+			[]string{"ana@strasse.de"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

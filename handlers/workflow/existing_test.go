@@ -75,6 +75,30 @@ func TestAddressHeldByExistingUser(t *testing.T) {
 	}
 }
 
+// TestGuestWithDomainInLettersIsNotInvitedAnew: a directory may hold an international domain in
+// letters, and compares texts.
+func TestGuestWithDomainInLettersIsNotInvitedAnew(t *testing.T) {
+	const letters = "ana@b\u00fccher.de"
+	for name, test := range map[string]struct {
+		user graphsim.User
+		what string
+	}{
+		"disabled": {graphsim.User{Mail: letters, CreationType: "Invitation", Disabled: true}, "guest-disabled"},
+		"deleted":  {graphsim.User{Mail: letters, CreationType: "Invitation", Deleted: true}, "guest-deleted"},
+	} {
+		w := newWorld(t)
+		w.row("*", "row", "Action", "invite", "Groups", groupOne)
+		must(w.tenant.AddUser(test.user))(t)
+		id := w.signUpFor(letters, 1)
+		if r := w.wantState(id, request.Review); r.Objection != test.what {
+			t.Errorf("%s: objection %q", name, r.Objection)
+		}
+		if n := len(w.tenant.Invitations()); n != 0 {
+			t.Errorf("%s: %d invitations", name, n)
+		}
+	}
+}
+
 func TestApprovalInvitesDeletedGuestAgain(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")

@@ -201,7 +201,7 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (req
 	if created.Invited == nil {
 		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
 	}
-	if created.Address != "" && !strings.EqualFold(created.Address, invitation.Address.String()) {
+	if created.Address != "" && !invitation.Address.Is(created.Address) {
 		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another guest", doing)
 	}
 	id, valid := policy.ParseGUID(created.Invited.ID)

@@ -68,16 +68,12 @@ func addressesOf(u *user) []string {
 	addresses := append([]string{u.Mail, u.UserPrincipalName}, u.OtherMails...)
 	for _, proxy := range u.ProxyAddresses {
 		kind, address, _ := strings.Cut(proxy, ":")
-		if strings.EqualFold(kind, "smtp") {
+		// The lengths must be equal because EqualFold accepts the long s for an s.
+		if len(kind) == len("smtp") && strings.EqualFold(kind, "smtp") {
 			addresses = append(addresses, address)
 		}
 	}
-	for i := range addresses {
-		addresses[i] = strings.ToLower(addresses[i])
-	}
-	slices.Sort(addresses)
-	addresses = slices.Compact(addresses)
-	return slices.DeleteFunc(addresses, func(address string) bool { return address == "" })
+	return request.AddressList(addresses)
 }
 
 // objectIDs returns the ids in lower case, each once, in the order given.
@@ -344,7 +340,7 @@ func (c *Client) Addressees(ctx context.Context, ids []string, most int) (reques
 			continue
 		}
 		address, err := submission.ParseAddress(u.Mail)
-		if err != nil {
+		if err != nil || !address.Is(u.Mail) {
 			to.Unreachable = append(to.Unreachable, id)
 			continue
 		}

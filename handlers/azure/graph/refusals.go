@@ -275,7 +275,8 @@ func joined(list []string) string { return " " + strings.Join(list, " ") + " " }
 // quotable returns what an answer may quote of the invitation: what the partner chose, and what
 // admins chose.
 func quotable(asked request.Invitation) (chosen, ours []string) {
-	return []string{asked.Address.String(), asked.DisplayName}, []string{asked.RedirectURL, asked.Message, asked.Cc}
+	chosen = append(asked.Address.Spellings(), asked.DisplayName)
+	return chosen, []string{asked.RedirectURL, asked.Message, asked.Cc}
 }
 
 // withoutQuotes returns a plain text with a mark in place of each quote of the invitation. Of

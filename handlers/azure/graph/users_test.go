@@ -65,6 +65,150 @@ func TestSearchRequest(t *testing.T) {
 	}
 }
 
+// TestSearchAsksForBothFormsOfDomain: Graph compares texts, and may hold an international domain in
+// letters.
+func TestSearchAsksForBothFormsOfDomain(t *testing.T) {
+	clauses := func(of string) string {
+		return "mail eq '" + of + "' or otherMails/any(x:x eq '" + of + "')"
+	}
+	deleted := clauses("ana@xn--bcher-kva.de") + " or " + clauses(inLetters)
+	asked := address(t, inLetters)
+	for name, find := range map[string]func(*graph.Client) error{
+		"a user":  func(c *graph.Client) error { return second(c.FindUser(t.Context(), asked)) },
+		"a guest": func(c *graph.Client) error { return second(c.FindGuest(t.Context(), asked)) },
+		"deleted guests": func(c *graph.Client) error {
+			return second(c.FindDeletedGuests(t.Context(), asked))
+		},
+	} {
+		client, seen := recording(t, http.StatusOK, `{"value":[]}`)
+		err := find(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := url.Parse(seen()[0].uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filter := sent.Query().Get("$filter")
+		for clause := range strings.SplitSeq(deleted, " or ") {
+			if !strings.Contains(filter, clause) {
+				t.Errorf("%s: the filter %q has no clause %q", name, filter, clause)
+			}
+		}
+		if name == "deleted guests" && filter != deleted {
+			t.Errorf("deleted guests: the filter is %q", filter)
+		}
+		for _, clause := range []string{
+			"'SMTP:" + inLetters + "'", "'smtp:" + inLetters + "'", "userPrincipalName eq '" + inLetters + "'",
+		} {
+			if name != "deleted guests" && !strings.Contains(filter, clause) {
+				t.Errorf("%s: the filter %q has no %s", name, filter, clause)
+			}
+		}
+	}
+}
+
+// inLetters is an address as a directory may hold it.
+const inLetters = "ana@b\u00fccher.de"
+
+// TestGuestWithDomainInLettersIsFound: by each search, by the id, and as the answer to our own
+// invitation.
+func TestGuestWithDomainInLettersIsFound(t *testing.T) {
+	holders := map[string]graphsim.User{
+		"mail":                {Mail: inLetters, CreationType: "Invitation"},
+		"mail in other case":  {Mail: "Ana@B\u00fccher.DE", CreationType: "Invitation"},
+		"another mail":        {OtherMails: []string{inLetters}, CreationType: "Invitation"},
+		"a proxy address":     {ProxyAddresses: []string{"smtp:" + inLetters}, CreationType: "Invitation"},
+		"the primary address": {ProxyAddresses: []string{"SMTP:" + inLetters}, CreationType: "Invitation"},
+		"in punycode":         {Mail: "ana@XN--bcher-kva.de", CreationType: "Invitation"},
+	}
+	for name, user := range holders {
+		t.Run(name, func(t *testing.T) {
+			user.ID, user.Disabled = guest, true
+			sim, url := newSim(t, func(c *graphsim.Config) { c.Users = []graphsim.User{user} })
+			client, _ := newClient(t, url, nil)
+			asked := address(t, inLetters)
+			want := request.User{ID: guest, Kind: request.DisabledGuest}
+			wantUser(t, client, asked, want)
+			got, err := client.UserByID(t.Context(), guest, asked)
+			if err != nil || got != want {
+				t.Errorf("by id: %+v, %v", got, err)
+			}
+			id, err := client.FindGuest(t.Context(), asked)
+			if err != nil || id != guest {
+				t.Errorf("guest %q, %v", id, err)
+			}
+			err = sim.DeleteUser(guest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			deleted, err := client.FindDeletedGuests(t.Context(), asked)
+			byMail := user.Mail != "" || user.OtherMails != nil
+			if err != nil || byMail && len(deleted) != 1 {
+				t.Errorf("deleted %v, %v", deleted, err)
+			}
+		})
+	}
+	t.Run("invited by us", func(t *testing.T) {
+		sim, url := newSim(t, func(c *graphsim.Config) { c.DomainsInLetters = true })
+		client, _ := newClient(t, url, nil)
+		ours := invitation(t)
+		ours.Address = address(t, inLetters)
+		for range 2 {
+			id, err := guestOf(client.Invite(t.Context(), ours))
+			if err != nil || id != sim.Guests()[0].ID || sim.Guests()[0].Mail != inLetters {
+				t.Errorf("%q, %v", id, err)
+			}
+		}
+	})
+}
+
+// TestCharactersThatOnlyLookTheSameAreAnotherMailbox: Unicode folds the Kelvin sign into a k, and a
+// long s into an s; a directory may answer a search with such an address.
+func TestCharactersThatOnlyLookTheSameAreAnotherMailbox(t *testing.T) {
+	ours := address(t, "mark.silva@contoso.com")
+	for _, theirs := range []string{
+		"mar\u212a.silva@contoso.com", "mark.\u017filva@contoso.com", "mark.silva@conto\u017fo.com",
+		"\uff4dark.silva@contoso.com",
+	} {
+		for property, value := range map[string]any{
+			"mail": theirs, "otherMails": []string{theirs}, "proxyAddresses": []string{"smtp:" + theirs},
+			"userPrincipalName": theirs,
+		} {
+			user := entry(guest, "mail", nil, "proxyAddresses", []string{}, property, value)
+			list := encoded(t, map[string]any{"value": []any{user}})
+			client, _ := answering(t, 200, "application/json", list)
+			wantUser(t, client, ours, request.User{})
+			id, err := client.FindGuest(t.Context(), ours)
+			if err != nil || id != "" {
+				t.Errorf("%+q as %s: guest %q, %v", theirs, property, id, err)
+			}
+			deleted, err := client.FindDeletedGuests(t.Context(), ours)
+			if err != nil || deleted != nil {
+				t.Errorf("%+q as %s: deleted %v, %v", theirs, property, deleted, err)
+			}
+			client, _ = answering(t, 200, "application/json", encoded(t, user))
+			got, err := client.UserByID(t.Context(), guest, ours)
+			if err != nil || got.Kind != request.MovedUser {
+				t.Errorf("%+q as %s, by id: %+v, %v", theirs, property, got, err)
+			}
+			person, err := client.Person(t.Context(), guest)
+			if err != nil || person.Has(ours) {
+				t.Errorf("%+q as %s: the person has %q, %v", theirs, property, person.Addresses, err)
+			}
+			client, _ = answering(t, 200, "application/json", list)
+			to, err := client.Addressees(t.Context(), []string{guest}, 1)
+			if err != nil || len(to.People) != 0 {
+				t.Errorf("%+q as %s: a mail would go to %v, %v", theirs, property, to.People, err)
+			}
+		}
+		client, log := answering(t, 201, "application/json", addressed(theirs))
+		asked := invitation(t)
+		asked.Address = ours
+		wantProblem(t, second(client.Invite(t.Context(), asked)), request.DirectoryUnavailable, log)
+	}
+}
+
 func TestSearchErrors(t *testing.T) {
 	for status, want := range map[int]problem.Code{
 		400: request.DirectoryRefused, 401: request.DirectoryReadForbidden, 403: request.DirectoryReadForbidden, 404: request.DirectoryRefused,
