@@ -174,7 +174,8 @@ type Invited struct {
 
 // Directory is the tenant. Errors are *problem.Error with a Directory… code, never the SDK's own.
 type Directory interface {
-	// Invite creates the guest or finds the one that exists.
+	// Invite creates the guest or finds the one that exists. After DirectoryInvitationError there
+	// may be an account: its GuestID is returned beside the error if the directory says it.
 	Invite(ctx context.Context, invitation Invitation) (Invited, error)
 	// FindGuest returns the object id of the guest that was invited by this address, or "" if none
 	// is visible (yet).

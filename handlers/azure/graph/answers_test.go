@@ -145,7 +145,7 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 
 // addressed returns the answer to an invitation of the address.
 func addressed(address string) string {
-	return strings.Replace(created, `"status"`, `"invitedUserEmailAddress":"`+address+`","status"`, 1)
+	return strings.Replace(created, `"`+email+`"`, `"`+address+`"`, 1)
 }
 
 func TestAnswerNamesInvitedGuestInAnyCase(t *testing.T) {

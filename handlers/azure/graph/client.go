@@ -168,7 +168,7 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 }
 
 // Invite implements [request.Directory]. It returns the id in lower case. With SendMessage, Graph
-// sends a mail each time.
+// sends a mail each time. An answer that does not say whom it is about is DirectoryUnavailable.
 //
 // It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden,
 // DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only
@@ -194,21 +194,43 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (req
 	if err != nil {
 		return request.Invited{}, err
 	}
+	id, fault := created.guest(invitation.Address)
 	if strings.EqualFold(created.Status, "Error") {
 		const code = request.DirectoryInvitationError
-		return request.Invited{}, &problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: doing + ": " + advice[code]}
+		detail := doing + ": " + advice[code]
+		if id != "" {
+			detail += ", object id " + id
+		}
+		return request.Invited{GuestID: id},
+			&problem.Error{Code: code, Public: request.DirectoryPublic(code), Detail: detail}
 	}
-	if created.Invited == nil {
-		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer names no guest", doing)
-	}
-	if created.Address != "" && !invitation.Address.Is(created.Address) {
-		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another guest", doing)
-	}
-	id, valid := policy.ParseGUID(created.Invited.ID)
-	if !valid {
-		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: the guest's id in the answer is not a GUID", doing)
+	if fault != "" {
+		return request.Invited{}, problem.New(request.DirectoryUnavailable, "%s: %s", doing, fault)
 	}
 	return request.Invited{GuestID: id, RedeemURL: created.RedeemURL}, nil
+}
+
+// guest returns the id, in lower case, of the guest who was invited by the address, or what is
+// wrong with the answer. An id may be anybody's unless the answer says whom it is about.
+func (c *createdInvitation) guest(asked submission.Address) (id, fault string) {
+	switch {
+	case c.Address == "":
+		return "", "the answer does not say which guest it is about"
+	case !asked.Is(c.Address):
+		return "", "the answer is about another guest"
+	case c.Invited == nil:
+		return "", "the answer names no guest"
+	}
+	// Graph leaves out most properties of the user. A sign-in name alone tells nothing: it has the
+	// address of the first invitation.
+	if (c.Invited.Mail != "" || len(c.Invited.OtherMails) > 0) && !holds(c.Invited, asked) {
+		return "", "the answer is about another guest"
+	}
+	id, valid := policy.ParseGUID(c.Invited.ID)
+	if !valid {
+		return "", "the guest's id in the answer is not a GUID"
+	}
+	return id, ""
 }
 
 // newInvitation returns the invitation as it goes over the wire.

@@ -339,7 +339,8 @@ func recording(t *testing.T, status int, answer string) (*graph.Client, func() [
 	}
 }
 
-const created = `{"id":"x","inviteRedeemUrl":"` + redeem + `","status":"PendingAcceptance","invitedUser":{"id":"` + guest + `"}}`
+const created = `{"id":"x","inviteRedeemUrl":"` + redeem + `","invitedUserEmailAddress":"` + email +
+	`","status":"PendingAcceptance","invitedUser":{"id":"` + guest + `"}}`
 
 func TestInvitationRequest(t *testing.T) {
 	tests := map[string]struct {
@@ -540,9 +541,9 @@ func TestInvitationAnswers(t *testing.T) {
 		"id in capitals":          {201, strings.Replace(created, guest, strings.ToUpper(guest), 1), ""},
 		"redeemed":                {201, strings.Replace(created, "PendingAcceptance", "Completed", 1), ""},
 		"failed":                  {201, strings.Replace(created, "PendingAcceptance", "Error", 1), request.DirectoryInvitationError},
-		"no guest":                {201, `{"inviteRedeemUrl":"` + redeem + `"}`, request.DirectoryUnavailable},
-		"guest without an id":     {201, `{"invitedUser":{"id":null}}`, request.DirectoryUnavailable},
-		"guest with an odd id":    {201, `{"invitedUser":{"id":"` + redeem + `"}}`, request.DirectoryUnavailable},
+		"no guest":                {201, strings.Replace(created, "invitedUser\"", "x\"", 1), request.DirectoryUnavailable},
+		"guest without an id":     {201, strings.Replace(created, `"`+guest+`"`, "null", 1), request.DirectoryUnavailable},
+		"guest with an odd id":    {201, strings.Replace(created, guest, redeem, 1), request.DirectoryUnavailable},
 		"no content for a create": {204, "", request.DirectoryUnavailable},
 	}
 	for name, test := range tests {
@@ -560,6 +561,65 @@ func TestInvitationAnswers(t *testing.T) {
 				t.Errorf("the log has the redeem URL: %s", log)
 			}
 		})
+	}
+}
+
+// TestAnswerMustSayWhomItIsAbout: the id in an answer that does not repeat the address, or shows
+// another user, may be anybody's.
+func TestAnswerMustSayWhomItIsAbout(t *testing.T) {
+	to, user := `"invitedUserEmailAddress":"`+email+`"`, `{"id":"`+guest+`"}`
+	with := func(more string) string { return `{"id":"` + guest + `",` + more + `}` }
+	tests := map[string]struct {
+		old, changed string
+		taken        bool
+	}{
+		"without the address":       {to, `"x":1`, false},
+		"a null address":            {to, `"invitedUserEmailAddress":null`, false},
+		"an empty address":          {to, `"invitedUserEmailAddress":""`, false},
+		"another address":           {to, `"invitedUserEmailAddress":"bo@contoso.com"`, false},
+		"another user":              {user, with(`"mail":"bo@contoso.com","userPrincipalName":"bo@fabrikam.com"`), false},
+		"another user's mails":      {user, with(`"mail":"bo@contoso.com","otherMails":["x@contoso.com"]`), false},
+		"another user's mail only":  {user, with(`"mail":null,"otherMails":["bo@contoso.com"]`), false},
+		"without a status":          {`"status":"PendingAcceptance"`, `"status":null`, true},
+		"with the user's name":      {user, with(`"userPrincipalName":"ana.o'neil_contoso.com#EXT#@fabrikam.com"`), true},
+		"with a name of old":        {user, with(`"userPrincipalName":"ana_brand.com#EXT#@fabrikam.com"`), true},
+		"with empty properties":     {user, with(`"mail":null,"otherMails":null,"userPrincipalName":null`), true},
+		"with the user's mail":      {user, with(`"mail":"` + strings.ToUpper(email) + `"`), true},
+		"with another mail as well": {user, with(`"mail":"bo@contoso.com","otherMails":["` + email + `"]`), true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			body := strings.Replace(created, test.old, test.changed, 1)
+			client, log := answering(t, 201, "application/json", body)
+			id, err := guestOf(client.Invite(t.Context(), invitation(t)))
+			if !test.taken {
+				wantProblem(t, err, request.DirectoryUnavailable, log)
+			} else if err != nil || id != guest {
+				t.Errorf("%q, %v", id, err)
+			}
+		})
+	}
+}
+
+// TestFailedInvitationKeepsGuest: an invitation that was made with the status Error may have made an
+// account.
+func TestFailedInvitationKeepsGuest(t *testing.T) {
+	failed := strings.Replace(created, "PendingAcceptance", "Error", 1)
+	for body, want := range map[string]string{
+		failed:                                   guest,
+		strings.Replace(failed, guest, "x", 1):   "",
+		strings.Replace(failed, email, "x@y", 1): "",
+		`{"status":"Error"}`:                     "",
+	} {
+		client, log := answering(t, 201, "application/json", body)
+		invited, err := client.Invite(t.Context(), invitation(t))
+		failure := wantProblem(t, err, request.DirectoryInvitationError, log)
+		if invited != (request.Invited{GuestID: want}) || strings.Contains(failure.Detail, guest) != (want != "") {
+			t.Errorf("%s: %+v, %v", body, invited, err)
+		}
+		if request.NotDone(failure.Code) {
+			t.Error("something may have been done")
+		}
 	}
 }
 
@@ -957,7 +1017,7 @@ func refusingTokens(t *testing.T, credential azcore.TokenCredential, lines []str
 		w.Header().Set("Content-Type", "application/json")
 		answer, status := body, http.StatusUnauthorized
 		if len(*bodies) > times {
-			answer, status = `{"status":"PendingAcceptance","invitedUser":{"id":"`+guest+`"}}`, http.StatusCreated
+			answer, status = created, http.StatusCreated
 		} else {
 			for _, line := range lines {
 				w.Header().Add("WWW-Authenticate", line)

@@ -26,7 +26,9 @@ var answeredObjects = map[string]struct {
 	},
 	"an invited user": {
 		map[string]any{"id": guest, "displayName": "Ana", "mail": email, "userType": "Guest"},
-		func(object map[string]any) any { return map[string]any{"invitedUser": object} },
+		func(object map[string]any) any {
+			return map[string]any{"invitedUserEmailAddress": email, "invitedUser": object}
+		},
 		operations["Invite"],
 	},
 	"a user in a list": {
