@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -159,7 +158,7 @@ func (m *Memberships) get(ctx context.Context, doing string, from *url.URL, toke
 		answer.fault = "the answer is too large"
 	case answer.status != http.StatusOK:
 		answer.read(response.Header.Get("Content-Type"), body)
-	case !isJSON(response.Header.Get("Content-Type")) || json.Unmarshal(body, into) != nil || into.Entries == nil:
+	case !isJSON(response.Header.Get("Content-Type")) || decode(body, into) != nil || into.Entries == nil:
 		answer.fault = "the answer is not a list"
 	default:
 		return nil

@@ -2,16 +2,20 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"reflect"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	abs "github.com/microsoft/kiota-abstractions-go"
 )
 
 // The bodies and answers of Graph with the few properties that are used here. The SDK has models
 // with all properties, in one package of 700,000 lines.
 //
-// An answer may hold unknown properties. A known property of an unexpected type is an error. A
-// property that is null or missing is empty.
+// An answer may hold unknown properties. A known property of an unexpected type is an error, and so
+// is one that is there twice or under a name in other case. A property that is null or missing is
+// empty.
 
 // send sends the call and reads the answer into the object.
 func (c *Client) send(ctx context.Context, call *abs.RequestInformation, into any) error {
@@ -20,7 +24,30 @@ func (c *Client) send(ctx context.Context, call *abs.RequestInformation, into an
 		return err
 	}
 	body, _ := answer.([]byte)
-	return json.Unmarshal(body, into)
+	return decode(body, into)
+}
+
+// errAmbiguous means that an answer can be read in two ways. It does not quote the answer.
+var errAmbiguous = errors.New("the answer has a property under a name in other case")
+
+// decode reads an answer into the object, which is a pointer to a zero value. It reads the answer
+// also without regard to the case of names, and must find the same: otherwise two readers could
+// take it for the answer about two users.
+func decode(body []byte, into any) error {
+	anyCase := reflect.New(reflect.TypeOf(into).Elem()).Interface()
+	anyText := jsontext.AllowInvalidUTF8(true) // a name may end in half an emoji
+	err := jsonv2.Unmarshal(body, anyCase, anyText, jsonv2.MatchCaseInsensitiveNames(true))
+	if err != nil {
+		return err
+	}
+	err = jsonv2.Unmarshal(body, into, anyText)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(anyCase, into) {
+		return errAmbiguous
+	}
+	return nil
 }
 
 // invitationBody asks for a guest.

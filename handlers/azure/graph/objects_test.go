@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"guestlist/handlers/azure/graph"
@@ -154,5 +155,41 @@ func TestErrorCodeIsReadDespiteMalformedDetails(t *testing.T) {
 		client, log := answering(t, http.StatusForbidden, "application/json",
 			`{"error":{"code":"Authorization_RequestDenied","message":"Guest invitations not allowed for your company."`+more+`},"more":1}`)
 		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryInvitationsOff, log)
+	}
+}
+
+// TestContradictingPropertiesAreError: a name that is given twice, or in other case beside itself,
+// could make one user of two. A name that is not in its own case is not Graph's.
+func TestContradictingPropertiesAreError(t *testing.T) {
+	for name, object := range answeredObjects {
+		for property, value := range object.properties {
+			whole := encoded(t, object.wrap(object.properties))
+			member := encoded(t, property) + ":" + encoded(t, value)
+			other := encoded(t, strings.ToUpper(property[:1])+property[1:]) + ":" + encoded(t, value)
+			if property == "@odata.nextLink" {
+				other = `"@OData.nextLink":"http://127.0.0.1/"`
+			}
+			for what, body := range map[string]string{
+				"twice":                 strings.Replace(whole, member, member+","+member, 1),
+				"in other case as well": strings.Replace(whole, member, other+","+member, 1),
+				"in other case":         strings.Replace(whole, member, other, 1),
+			} {
+				t.Run(name+": "+property+" "+what, func(t *testing.T) {
+					if body == whole {
+						t.Fatal("nothing is changed")
+					}
+					client, log := answering(t, http.StatusOK, "application/json", body)
+					wantProblem(t, object.call(t.Context(), t, client), request.DirectoryUnavailable, log)
+				})
+			}
+		}
+	}
+}
+
+func TestNameThatIsCutOffHidesNobody(t *testing.T) {
+	for _, name := range []string{`Ana \ud83d`, "Ana \xf0\x9f"} {
+		user := strings.Replace(encoded(t, entry(guest, "displayName", "Ana")), `"Ana"`, `"`+name+`"`, 1)
+		client, _ := answering(t, http.StatusOK, "application/json", `{"value":[`+user+`]}`)
+		wantUser(t, client, address(t, email), request.User{ID: guest, Kind: request.AcceptedGuest})
 	}
 }
