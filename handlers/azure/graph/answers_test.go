@@ -95,10 +95,10 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 			"AddMember", "text/html", "<html>No.", 400, request.DirectoryUnknown, "status 400",
 		},
 		"a page for a membership that is not found": {
-			"AddMember", "text/html", "<html>No.", 404, request.DirectoryNotReplicated, "status 404",
+			"AddMember", "text/html", "<html>No.", 404, request.DirectoryUnknown, "status 404",
 		},
 		"no body for a membership that is not found": {
-			"AddMember", "", "", 404, request.DirectoryNotReplicated, "status 404",
+			"AddMember", "", "", 404, request.DirectoryUnknown, "status 404",
 		},
 		"a page as the words of an invitation's error": {
 			"Invite", jsonType, graphError("UnknownError", "<!DOCTYPE html><html><title>404 - This domain is blocked.</title></html>"),
@@ -110,7 +110,7 @@ func TestAnswersAndTheirCodes(t *testing.T) {
 		},
 		"a page as the words of a membership's error": {
 			"AddMember", jsonType, graphError("UnknownError", "<html>No.</html>"), 404,
-			request.DirectoryNotReplicated, "a page",
+			request.DirectoryUnknown, "a page",
 		},
 		"invitations switched off, unauthorized": {
 			"Invite", jsonType, graphError("Unauthorized", "Guest invitations not allowed for your company."), 401,

@@ -297,7 +297,7 @@ func newPost(doing, path string, parameters map[string]string, body any) (*abs.R
 }
 
 // AddMember implements [request.Directory]. Both arguments are object ids. It also returns
-// DirectoryNotReplicated for every 404, DirectoryGroupClosed if the group takes no guests, and
+// DirectoryNotReplicated for every 404 of Graph's, DirectoryGroupClosed if the group takes no guests, and
 // DirectoryGroupForbidden if the app may not change this group's members. Graph's words can be the
 // same for the last two, so after a refusal the group is read, if the app may read it.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
@@ -321,7 +321,6 @@ func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added 
 			answer = a
 			return classifyMember(a)
 		},
-		notFound: request.DirectoryNotReplicated,
 	}
 	err = c.call(ctx, adding, func(ctx context.Context) error {
 		return c.adapter.SendNoContent(ctx, call, nil)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -517,10 +518,7 @@ func TestMalformedAnswers(t *testing.T) {
 		for operation, run := range operations {
 			t.Run(name+"/"+operation, func(t *testing.T) {
 				want := test.want
-				switch {
-				case operation == "AddMember" && test.status == http.StatusNotFound:
-					want = request.DirectoryNotReplicated
-				case operation == "AddMember" && want == request.DirectoryRefused:
+				if operation == "AddMember" && want == request.DirectoryRefused {
 					want = request.DirectoryUnknown
 				}
 				client, log := answering(t, test.status, test.contentType, test.body)
@@ -841,6 +839,50 @@ func TestSlowBodyTimesOut(t *testing.T) {
 		})
 		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryUnavailable, log)
 	})
+}
+
+// breakingOff answers with a body that ends too soon.
+func breakingOff(status int, header ...string) http.RoundTripper {
+	return transport(func(*http.Request) (*http.Response, error) {
+		body := io.MultiReader(strings.NewReader(`{"error":{"code":"TooMany`), iotest.ErrReader(io.ErrUnexpectedEOF))
+		response := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(body)}
+		response.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(header); i += 2 {
+			response.Header.Set(header[i], header[i+1])
+		}
+		return response, nil
+	})
+}
+
+// TestStatusCountsWhenBodyBreaksOff: so do the headers.
+func TestStatusCountsWhenBodyBreaksOff(t *testing.T) {
+	for status, want := range map[int]problem.Code{
+		200: request.DirectoryUnavailable, 201: request.DirectoryUnavailable, 204: request.DirectoryUnavailable,
+		400: request.DirectoryUnknown, 401: request.DirectoryNoToken, 403: request.DirectoryUnknown,
+		404: request.DirectoryUnknown, 429: request.DirectoryThrottled, 503: request.DirectoryUnavailable,
+	} {
+		for name, run := range operations {
+			client, log := newClient(t, "http://127.0.0.1:1", func(c *graph.Config) {
+				c.Transport = breakingOff(status, "Retry-After", "120", "request-id", "the-id")
+			})
+			failure := wantProblem(t, run(t.Context(), t, client), want, log)
+			waits := status == 429 || status == 503
+			if waits && failure.RetryAfter != 2*time.Minute || status >= 400 && failure.Ref != "the-id" {
+				t.Errorf("%s, status %d: wait %v, ref %q", name, status, failure.RetryAfter, failure.Ref)
+			}
+		}
+		m, err := graph.NewMemberships(graph.Config{
+			URL: "http://127.0.0.1:1", Transport: breakingOff(status, "Retry-After", "120"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Groups(t.Context(), token, 1)
+		failure, _ := errors.AsType[*problem.Error](err)
+		if failure == nil || failure.Code != want || status == 429 && failure.RetryAfter != 2*time.Minute {
+			t.Errorf("groups of a person, status %d: %v", status, err)
+		}
+	}
 }
 
 // fakeCredential gives the same token each time and records the requests.

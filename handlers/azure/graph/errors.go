@@ -50,8 +50,6 @@ type operation struct {
 	// classify returns what one of Graph's errors means for this operation, "" if the status says
 	// it.
 	classify func(*answerError) problem.Code
-	// notFound is what a 404 means that is not in Graph's form, "" if that is not known.
-	notFound problem.Code
 	private  []string // what an error's text must not repeat
 }
 
@@ -149,8 +147,6 @@ func (op operation) code(answer *answerError) problem.Code {
 		return request.DirectoryNoToken
 	case answer.status < 400:
 		return request.DirectoryUnavailable
-	case answer.fault != "" && answer.status == http.StatusNotFound && op.notFound != "":
-		return op.notFound
 	case answer.fault != "" && answer.status < 500 && answer.status != http.StatusRequestTimeout:
 		// It is not Graph's text: something between the app and Graph answers, perhaps to this
 		// request only.

@@ -139,12 +139,9 @@ func (m *Memberships) get(ctx context.Context, doing string, from *url.URL, toke
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	if err != nil {
+	answer := newAnswer(response, m.now())
+	if err != nil && answer.status == http.StatusOK {
 		return op.problem(ctx, err, m.timeout)
-	}
-	answer := &answerError{
-		status: response.StatusCode, requestID: rest.Identifier(response.Header.Get("request-id")),
-		retryAfter: rest.RetryAfter(response.Header, m.now()),
 	}
 	level := slog.LevelInfo
 	if answer.status == http.StatusOK {
@@ -157,7 +154,7 @@ func (m *Memberships) get(ctx context.Context, doing string, from *url.URL, toke
 	case len(body) > maxAnswerBytes:
 		answer.fault = "the answer is too large"
 	case answer.status != http.StatusOK:
-		answer.read(response.Header.Get("Content-Type"), body)
+		answer.read(response.Header.Get("Content-Type"), body, err)
 	case !isJSON(response.Header.Get("Content-Type")) || decode(body, into) != nil || into.Entries == nil:
 		answer.fault = "the answer is not a list"
 	default:

@@ -151,6 +151,9 @@ func TestErrorCodeIsReadDespiteMalformedDetails(t *testing.T) {
 	for _, more := range []string{
 		``, `,"details":"x"`, `,"details":[{"code":5}]`, `,"target":[]`, `,"innerError":null`, `,"innerError":"x"`, `,"innerError":[]`,
 		`,"innerError":{"date":"yesterday"}`, `,"innerError":{"date":5,"client-request-id":[]}`, `,"innerError":{"innerError":{"code":"x"}}`,
+		`,"innerError":5`, `,"innerError":true`, `,"innererror":5`, `,"innerError":{"request-id":5}`, `,"innerError":{"request-id":{}}`,
+		`,"innerError":{"request-id":["x"]}`, `,"innerError":{"request-id":"x","request-id":"y"}`, `,"details":{"a":1,"a":2}`,
+		`,"innerError":{"request-id":"\ud800"}`,
 	} {
 		client, log := answering(t, http.StatusForbidden, "application/json",
 			`{"error":{"code":"Authorization_RequestDenied","message":"Guest invitations not allowed for your company."`+more+`},"more":1}`)
@@ -191,5 +194,20 @@ func TestNameThatIsCutOffHidesNobody(t *testing.T) {
 		user := strings.Replace(encoded(t, entry(guest, "displayName", "Ana")), `"Ana"`, `"`+name+`"`, 1)
 		client, _ := answering(t, http.StatusOK, "application/json", `{"value":[`+user+`]}`)
 		wantUser(t, client, address(t, email), request.User{ID: guest, Kind: request.AcceptedGuest})
+	}
+}
+
+// TestErrorWithPartTwiceIsNotGraphs: it says two things.
+func TestErrorWithPartTwiceIsNotGraphs(t *testing.T) {
+	const suspicion = `"message":"Invitations are blocked for this directory due to suspicious activity."`
+	for _, body := range []string{
+		`{"error":{"code":"Forbidden","message":"The user's domain is blocked.",` + suspicion + `}}`,
+		`{"error":{"code":"Forbidden","code":"BadRequest",` + suspicion + `}}`,
+		`{"error":{},"error":{"code":"Forbidden",` + suspicion + `}}`,
+		`{"error":{"code":"Forbidden",` + suspicion + `}}{}`,
+		`{"error":{"code":"Forbidden",` + suspicion + `}`,
+	} {
+		client, log := answering(t, http.StatusForbidden, "application/json", body)
+		wantProblem(t, second(client.Invite(t.Context(), invitation(t))), request.DirectoryUnknown, log)
 	}
 }

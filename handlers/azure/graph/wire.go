@@ -22,6 +22,7 @@ import (
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	khttp "github.com/microsoft/kiota-http-go"
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
@@ -111,28 +112,24 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	// The body has been read, so an error while closing does not matter.
 	_ = response.Body.Close()
-	requestID := rest.Identifier(response.Header.Get("request-id"))
+	failure := newAnswer(response, a.now())
 	call, known := r.Context().Value(exchangeKey{}).(*exchange)
 	if !known {
 		call = &exchange{want: []int{http.StatusOK}, means: operation{}.code}
 	}
+	wanted := slices.Contains(call.want, response.StatusCode)
 	level := slog.LevelInfo
-	if slices.Contains(call.want, response.StatusCode) {
+	if wanted {
 		level = slog.LevelDebug
 	}
 	a.log.LogAttrs(r.Context(), level, "graph answered",
 		slog.String("method", r.Method), slog.String("path", logged(r.URL.Path)), slog.Int("status", response.StatusCode),
-		slog.String("requestId", requestID), slog.Float64("duration_ms", float64(a.now().Sub(begun).Microseconds())/1000))
+		slog.String("requestId", failure.requestID), slog.Float64("duration_ms", float64(a.now().Sub(begun).Microseconds())/1000))
 	a.report(response.Header.Get("x-ms-throttle-limit-percentage"))
-	if err != nil {
+	switch {
+	case err != nil && wanted:
 		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	failure := &answerError{
-		status:     response.StatusCode,
-		requestID:  requestID,
-		retryAfter: rest.RetryAfter(response.Header, a.now()),
-	}
-	if len(body) > maxAnswerBytes {
+	case len(body) > maxAnswerBytes:
 		failure.fault = "the answer is too large"
 		return nil, failure
 	}
@@ -142,7 +139,7 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 	if response.StatusCode == http.StatusUnauthorized && !call.challenged {
 		claims := challenge(response.Header.Values("WWW-Authenticate"))
 		read := *failure
-		read.read(response.Header.Get("Content-Type"), body)
+		read.read(response.Header.Get("Content-Type"), body, err)
 		if claims == "" && call.means(&read) == request.DirectoryNoToken {
 			claims = newToken(a.now())
 		}
@@ -154,8 +151,8 @@ func (a answers) Intercept(pipeline khttp.Pipeline, index int, r *http.Request) 
 			return response, nil
 		}
 	}
-	if !slices.Contains(call.want, response.StatusCode) {
-		failure.read(response.Header.Get("Content-Type"), body)
+	if !wanted {
+		failure.read(response.Header.Get("Content-Type"), body, err)
 		return nil, failure
 	}
 	switch {
@@ -181,11 +178,25 @@ func logged(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// read takes code and message from the body of an answer, if it is one of Graph's errors.
-func (e *answerError) read(contentType string, body []byte) {
-	content, err := graphError(presentForm(body))
+// newAnswer returns what status and headers say, which counts whatever becomes of the body.
+func newAnswer(response *http.Response, now time.Time) *answerError {
+	return &answerError{
+		status:     response.StatusCode,
+		requestID:  rest.Identifier(response.Header.Get("request-id")),
+		retryAfter: rest.RetryAfter(response.Header, now),
+	}
+}
+
+// read takes code and message from the body of an answer, if it is one of Graph's errors. broken is
+// why the body may not be whole.
+func (e *answerError) read(contentType string, body []byte, broken error) {
+	parts := errorParts(body)
+	content, err := graphError(parts)
 	if !isJSON(contentType) || err != nil || value(content.GetCode()) == "" && value(content.GetMessage()) == "" {
 		e.fault = "the answer is not an error of Graph"
+		if broken != nil {
+			e.fault = "the answer breaks off"
+		}
 		return
 	}
 	e.code = rest.Identifier(value(content.GetCode()))
@@ -197,70 +208,78 @@ func (e *answerError) read(contentType string, body []byte) {
 	if len(value(content.GetMessage())) <= maxMessage {
 		e.message = value(content.GetMessage())
 	}
-	if e.requestID == "" && content.GetInnerError() != nil {
-		e.requestID = rest.Identifier(value(content.GetInnerError().GetRequestId()))
-	}
-}
-
-// presentForm returns the body of an error in the present form of Graph's errors. Parts of Graph
-// answer in an older one: {"odata.error": …}, with the words in an object. A body in another form
-// is returned as it is.
-func presentForm(body []byte) []byte {
-	var parts struct {
-		Error json.RawMessage `json:"error"`
-		Older json.RawMessage `json:"odata.error"`
-	}
-	err := json.Unmarshal(body, &parts)
-	if err != nil {
-		return body
-	}
-	if parts.Error == nil {
-		parts.Error = parts.Older
-	}
-	var content map[string]json.RawMessage
-	err = json.Unmarshal(parts.Error, &content)
-	if err != nil || content == nil {
-		return body
-	}
-	var words struct {
-		Value json.RawMessage `json:"value"`
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(content["message"]), []byte("{")) {
-		err = json.Unmarshal(content["message"], &words)
-		delete(content, "message")
-		if err == nil && bytes.HasPrefix(words.Value, []byte(`"`)) {
-			content["message"] = words.Value
+	if e.requestID == "" {
+		var id string
+		err = json.Unmarshal(members(parts["innerError"])["request-id"], &id)
+		if err == nil { // else there is none: a detail can only be absent
+			e.requestID = rest.Identifier(id)
 		}
 	}
-	changed, err := json.Marshal(map[string]any{"error": content})
-	if err != nil {
-		return body
-	}
-	return changed
 }
 
-// graphError reads the used parts of Graph's error into the SDK's models. Reading all of it would
-// fail at one odd date or detail. The Error method of the models panics if there is no message.
-func graphError(body []byte) (*odataerrors.MainError, error) {
-	root, err := jsonserialization.NewJsonParseNode(body)
+// errorParts returns the members of the error that a body consists of, nil if it is none. Parts of
+// Graph answer in an older form: {"odata.error": …}, with the words in an object. They are returned
+// in the present one.
+func errorParts(body []byte) map[string]jsontext.Value {
+	whole := members(body)
+	outer, present := whole["error"]
+	if !present {
+		outer = whole["odata.error"]
+	}
+	parts := members(outer)
+	if message := parts["message"]; message.Kind() == '{' {
+		delete(parts, "message")
+		if words := members(message)["value"]; words.Kind() == '"' {
+			parts["message"] = words
+		}
+	}
+	return parts
+}
+
+// members returns the members of a JSON object, nil if it is none or has a name twice. It does not
+// look into them, so that an odd detail makes nothing else unreadable.
+func members(object jsontext.Value) map[string]jsontext.Value {
+	lax := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	if !object.IsValid(lax...) || object.Kind() != '{' {
+		return nil
+	}
+	all := map[string]jsontext.Value{}
+	decoder := jsontext.NewDecoder(bytes.NewReader(object), lax...)
+	_, err := decoder.ReadToken()
+	for err == nil && decoder.PeekKind() == '"' {
+		var name jsontext.Token
+		name, err = decoder.ReadToken()
+		if err != nil {
+			return nil
+		}
+		text := name.String()
+		_, twice := all[text]
+		if twice {
+			return nil
+		}
+		var member jsontext.Value
+		member, err = decoder.ReadValue()
+		all[text] = slices.Clone(member)
+	}
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// graphError reads code and message of Graph's error into the SDK's model. Reading all of it would
+// fail at one odd date or detail. The Error method of the model panics if there is no message.
+func graphError(parts map[string]jsontext.Value) (*odataerrors.MainError, error) {
+	body, err := json.Marshal(map[string]jsontext.Value{"code": parts["code"], "message": parts["message"]})
 	if err != nil {
 		return nil, err
 	}
-	content, inner := odataerrors.NewMainError(), odataerrors.NewInnerError()
-	node, err := root.GetChildNode("error")
-	if err != nil || node == nil {
-		return content, err
-	}
-	err = readProperties(node, content, "code", "message")
+	node, err := jsonserialization.NewJsonParseNode(body)
 	if err != nil {
 		return nil, err
 	}
-	node, err = node.GetChildNode("innerError")
-	if err != nil || node == nil {
-		return content, err
-	}
-	content.SetInnerError(inner)
-	return content, readProperties(node, inner, "request-id")
+	content := odataerrors.NewMainError()
+	return content, readProperties(node, content, "code", "message")
 }
 
 // readProperties reads the named properties of the node with the model's readers.
