@@ -211,7 +211,8 @@ const (
 	// SeveralUsers: more than one user holds the address, so it is not certain who would be
 	// invited.
 	SeveralUsers UserKind = "several"
-	// UnclearUser: the account was invited once, and looks like one of the tenant's own now.
+	// UnclearUser: the account was invited once, and looks like one of the tenant's own now; or the
+	// directory leaves out what tells its kind.
 	UnclearUser UserKind = "unclear"
 	// MovedUser: a user who held the address and holds another one now. Whoever signs in with that
 	// account may be somebody else.
@@ -244,7 +245,8 @@ type Users interface {
 	// or is not visible yet. Errors are as for FindUser.
 	UserByID(ctx context.Context, id string, address submission.Address) (User, error)
 	// FindDeletedGuests returns the guests who held the address and were deleted within the last 30
-	// days, so that they can be restored. Errors are as for FindUser.
+	// days, so that they can be restored. If it can't return all, it dates none. Errors are as for
+	// FindUser.
 	FindDeletedGuests(ctx context.Context, address submission.Address) ([]Deletion, error)
 }
 

@@ -21,6 +21,10 @@ import (
 // is for internal users who hold the address too.
 const maxFound = 10
 
+// maxDeleted is how many deleted users with one address are read. An address can be invited and
+// deleted many times within the 30 days.
+const maxDeleted = 100
+
 // holderProperties are what tells which addresses a user holds, and of what kind the user is.
 var holderProperties = []string{
 	"id", "userType", "mail", "otherMails", "proxyAddresses", "userPrincipalName", "accountEnabled",
@@ -37,7 +41,7 @@ type userQuery struct {
 
 // FindUser implements [request.Users]. A user holds the address as mail, as one of the other
 // mails, as a proxy address, or as the sign-in name. The app needs the permission User.Read.All;
-// without it, or where the answer leaves out what matters, it is DirectoryReadForbidden.
+// without it, it is DirectoryReadForbidden.
 //
 // A user who was just created may not be visible yet. A deleted one never is, see
 // FindDeletedGuests. Contacts and groups can hold an address too, and are not searched.
@@ -52,15 +56,10 @@ func (c *Client) FindUser(ctx context.Context, address submission.Address) (requ
 	}
 	var found request.User
 	for _, holder := range holders.users {
-		kind, err := kindOf(doing, holder)
-		if err != nil {
-			return request.User{}, err
-		}
-		id := holder.ID
-		if found.ID != "" && found.ID != id {
+		if found.ID != "" && found.ID != holder.ID {
 			return request.User{Kind: request.SeveralUsers}, nil
 		}
-		found = request.User{ID: id, Kind: kind}
+		found = request.User{ID: holder.ID, Kind: kindOf(holder)}
 	}
 	return found, nil
 }
@@ -82,37 +81,36 @@ func (c *Client) UserByID(ctx context.Context, id string, address submission.Add
 	if !strings.EqualFold(found.ID, id) {
 		return request.User{}, problem.New(request.DirectoryUnavailable, "%s: the answer is about another object", doing)
 	}
-	kind, err := kindOf(doing, &found)
-	if err != nil {
-		return request.User{}, err
-	}
-	if !holds(&found, address) {
+	kind := kindOf(&found)
+	if !incomplete(&found) && !holds(&found, address) {
 		kind = request.MovedUser
 	}
 	return request.User{ID: strings.ToLower(id), Kind: kind}, nil
 }
 
+// incomplete reports whether the answer leaves out what every user has. That says nothing about the
+// app's rights: Graph refuses a call for lack of them, and other users in the answer may be whole.
+func incomplete(holder *user) bool {
+	return holder.AccountEnabled == nil || holder.UserPrincipalName == ""
+}
+
 // kindOf returns the kind of a user. Whether the account is enabled counts only for guests: an
 // internal user is never invited.
-func kindOf(doing string, holder *user) (request.UserKind, error) {
-	if holder.AccountEnabled == nil || holder.UserPrincipalName == "" {
-		// Every user has both.
-		return "", problem.New(request.DirectoryReadForbidden, "%s: the answer leaves out what kind of user it is; the app needs the permission User.Read.All", doing)
-	}
+func kindOf(holder *user) request.UserKind {
 	switch {
-	case unclear(holder):
-		return request.UnclearUser, nil
+	case incomplete(holder), unclear(holder):
+		return request.UnclearUser
 	case !external(holder):
-		return request.InternalUser, nil
+		return request.InternalUser
 	case !*holder.AccountEnabled:
-		return request.DisabledGuest, nil
+		return request.DisabledGuest
 	}
 	switch holder.ExternalUserState {
 	case "Accepted", "":
 		// Guests who are older than this state have none. They can sign in.
-		return request.AcceptedGuest, nil
+		return request.AcceptedGuest
 	default:
-		return request.PendingGuest, nil
+		return request.PendingGuest
 	}
 }
 
@@ -143,7 +141,8 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 }
 
 // FindDeletedGuests implements [request.Users]. It returns ids in lower case, and needs the same
-// permission as FindUser.
+// permission as FindUser. If there are more deletions than are read, the time of none is said: one
+// that was not read may be later. DirectoryUnknown if none of those that are read is a guest's.
 func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]request.Deletion, error) {
 	const doing = "looking for deleted guests"
 	search := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
@@ -152,14 +151,16 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 			quoted := rest.String(a)
 			return []string{"mail eq " + quoted, "otherMails/any(x:x eq " + quoted + ")"}
 		}),
-		Select: []string{"id", "mail", "otherMails", "userPrincipalName", "creationType", "deletedDateTime"},
-		Top:    new(int32(maxFound)),
+		Select: []string{
+			"id", "mail", "otherMails", "userPrincipalName", "externalUserState", "creationType", "deletedDateTime",
+		},
+		Top: new(int32(maxDeleted)),
 		// With the header below this is an advanced query. Plain queries promise less for deleted
 		// objects.
 		Count: new(true),
 	})
 	search.Headers.TryAdd("ConsistencyLevel", "eventual")
-	holders, err := c.find(ctx, doing, address, search)
+	holders, err := c.find(ctx, doing, address, maxDeleted, search)
 	if err != nil {
 		return nil, err
 	}
@@ -170,10 +171,13 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, holder.DeletedDateTime)
-		if err != nil {
+		if err != nil || holders.more {
 			at = time.Time{} // it is not said, or not in a way that can be understood
 		}
 		found = append(found, request.Deletion{ID: holder.ID, At: at.UTC()})
+	}
+	if holders.more && found == nil {
+		return nil, problem.New(request.DirectoryUnknown, "%s: more than %d deleted users held the address", doing, maxDeleted)
 	}
 	return found, nil
 }
@@ -192,7 +196,7 @@ func (c *Client) search(ctx context.Context, doing string, address submission.Ad
 			"userPrincipalName eq " + rest.String(a),
 		}
 	})
-	return c.find(ctx, doing, address, newSearch("/users", userQuery{
+	return c.find(ctx, doing, address, maxFound, newSearch("/users", userQuery{
 		Filter: filter,
 		Select: holderProperties,
 		Top:    new(int32(maxFound)),
@@ -227,8 +231,11 @@ type holders struct {
 	more  bool // there are others
 }
 
-// find sends a search. It drops the users of the answer who do not hold the address.
-func (c *Client) find(ctx context.Context, doing string, address submission.Address, search *abs.RequestInformation) (holders, error) {
+// find sends a search, and reads on until there are most users. It drops the users of the answer who
+// do not hold the address.
+func (c *Client) find(
+	ctx context.Context, doing string, address submission.Address, most int, search *abs.RequestInformation,
+) (holders, error) {
 	unusable := func(why string) (holders, error) {
 		return holders{}, problem.New(request.DirectoryUnavailable, "%s: %s", doing, why)
 	}
@@ -255,7 +262,7 @@ func (c *Client) find(ctx context.Context, doing string, address submission.Addr
 		if page.NextLink == "" {
 			return found, nil
 		}
-		if len(found.users) >= maxFound {
+		if len(found.users) >= most {
 			found.more = true
 			return found, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +40,8 @@ func TestSearchRequest(t *testing.T) {
 		"deleted guests": {func(c *graph.Client) (any, error) { return c.FindDeletedGuests(t.Context(), address(t, email)) }, []request.Deletion(nil),
 			"/v1.0/directory/deletedItems/microsoft.graph.user", url.Values{
 				"$filter": {"mail eq " + quotedEmail + " or otherMails/any(x:x eq " + quotedEmail + ")"},
-				"$select": {"id,mail,otherMails,userPrincipalName,creationType,deletedDateTime"},
-				"$top":    {"10"},
+				"$select": {"id,mail,otherMails,userPrincipalName,externalUserState,creationType,deletedDateTime"},
+				"$top":    {"100"},
 				"$count":  {"true"},
 			}, "eventual"},
 	}
@@ -288,8 +289,10 @@ func TestFoundUsersMustHoldAddress(t *testing.T) {
 			request.User{}, "", ""},
 		"a proxy address of another kind":    {users{entry(guest, only("proxyAddresses", []string{"SIP:" + email, email})...)}, "", request.User{}, "", ""},
 		"another user with an unreadable id": {users{entry("x", only("mail", "bo@contoso.com")...)}, "", request.User{}, "", ""},
-		"unknown whether enabled":            {users{entry(guest, "accountEnabled", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
-		"unknown sign-in name":               {users{entry(guest, "userPrincipalName", nil)}, "", request.User{}, request.DirectoryReadForbidden, guest},
+		"unknown whether enabled":            {users{entry(guest, "accountEnabled", nil)}, "", is(request.UnclearUser), "", guest},
+		"unknown sign-in name":               {users{entry(guest, "userPrincipalName", nil)}, "", is(request.UnclearUser), "", guest},
+		"two, one of them without what all have": {users{entry(guest), entry(other, "accountEnabled", nil)}, "",
+			several, "", "several"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -337,6 +340,82 @@ func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 	want := []request.Deletion{{ID: guest, At: time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)}, {ID: sponsor1}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// TestDeletionsThatAreNotReadAreNotDated: an approval answers the deletions up to a time, and one that
+// was not read may be later.
+func TestDeletionsThatAreNotReadAreNotDated(t *testing.T) {
+	for pages, dated := range map[int]bool{2: true, 1_000_000: false} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			deleted := make([]any, 30)
+			for i := range deleted {
+				id := fmt.Sprintf("cccccccc-0000-4000-8000-%06d%06d", asked, i)
+				deleted[i] = entry(id, "deletedDateTime", "2026-05-01T09:30:00Z")
+			}
+			answer := map[string]any{"value": deleted}
+			if asked < pages {
+				answer["@odata.nextLink"] = "http://" + r.Host + r.URL.Path + "?$skiptoken=x"
+			}
+			answerJSON(w, answer)
+		}))
+		client, _ := newClient(t, server.URL, nil)
+		got, err := client.FindDeletedGuests(t.Context(), address(t, email))
+		server.Close()
+		if err != nil || len(got) != 30*min(pages, 4) {
+			t.Fatalf("%d pages: %d deletions, %v", pages, len(got), err)
+		}
+		for _, deletion := range got {
+			if deletion.At.IsZero() == dated {
+				t.Errorf("%d pages: %+v", pages, deletion)
+			}
+		}
+	}
+}
+
+func TestNobodyIsKnownOfManyDeletedUsers(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		employee := entry(guest, "userPrincipalName", "0123ana@fabrikam.com", "creationType", nil,
+			"externalUserState", nil)
+		answerJSON(w, map[string]any{
+			"value":           slices.Repeat([]any{employee}, 100),
+			"@odata.nextLink": "http://" + r.Host + r.URL.Path + "?$skiptoken=x",
+		})
+	}))
+	t.Cleanup(server.Close)
+	client, log := newClient(t, server.URL, nil)
+	_, err := client.FindDeletedGuests(t.Context(), address(t, email))
+	wantProblem(t, err, request.DirectoryUnknown, log)
+}
+
+// TestDeletedGuestWithNameOfTenantIsFound: an account of the tenant's own that was invited keeps its
+// sign-in name.
+func TestDeletedGuestWithNameOfTenantIsFound(t *testing.T) {
+	user := graphsim.User{
+		ID: guest, Mail: email, UserPrincipalName: "ana@fabrikam.com", ExternalUserState: "Accepted", Deleted: true,
+	}
+	_, url := newSim(t, func(c *graphsim.Config) { c.Users = []graphsim.User{user} })
+	client, _ := newClient(t, url, nil)
+	got, err := client.FindDeletedGuests(t.Context(), address(t, email))
+	if err != nil || len(got) != 1 || got[0].ID != guest {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestUserWhoIsNotWholeIsUnclear: whether the guest is disabled, or holds the address, is not known.
+func TestUserWhoIsNotWholeIsUnclear(t *testing.T) {
+	for _, changes := range [][]any{
+		{"accountEnabled", nil},
+		{"userPrincipalName", nil},
+		{"accountEnabled", nil, "mail", nil, "proxyAddresses", nil},
+	} {
+		client, _ := answering(t, 200, "application/json", encoded(t, entry(guest, changes...)))
+		got, err := client.UserByID(t.Context(), guest, address(t, email))
+		if err != nil || got != (request.User{ID: guest, Kind: request.UnclearUser}) {
+			t.Errorf("%v: %+v, %v", changes, got, err)
+		}
 	}
 }
 
