@@ -64,6 +64,8 @@ type Fault struct {
 	DelayMs int `json:"delayMs,omitempty"`
 	// DropConnection ends the connection without an answer.
 	DropConnection bool `json:"dropConnection,omitempty"`
+	// BreaksOff ends the connection in the middle of the body, whatever the answer is.
+	BreaksOff bool `json:"breaksOff,omitempty"`
 	// AfterEffect lets the call have its effect before it fails: only the answer is lost.
 	AfterEffect bool `json:"afterEffect,omitempty"`
 	// WithoutEffect answers as if the call had its effect, which it has not: an invitation is
@@ -104,9 +106,11 @@ func (f Fault) check() error {
 		return fmt.Errorf("delayMs must be between 0 and %d", maxDelayMs)
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("status must be between 200 and 599")
-	case !f.fails() && !f.WithoutEffect && f.DelayMs == 0 && len(f.Headers) == 0:
+	case !f.fails() && !f.WithoutEffect && !f.BreaksOff && f.DelayMs == 0 && len(f.Headers) == 0:
 		return errors.New("say what is to happen: " +
-			"a status, dropConnection, withoutEffect, delayMs or headers")
+			"a status, dropConnection, breaksOff, withoutEffect, delayMs or headers")
+	case f.BreaksOff && (f.DropConnection || f.EmptyBody):
+		return errors.New("breaksOff needs a body: leave out dropConnection and emptyBody")
 	case f.WithoutEffect && f.fails():
 		return errors.New("withoutEffect needs the tenant's own answer: " +
 			"leave out status and dropConnection")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -663,6 +664,20 @@ func TestFaultAfterEffectLosesOnlyTheAnswer(t *testing.T) {
 	}
 }
 
+func TestFaultBreaksAnswerOff(t *testing.T) {
+	for status, done := range map[int]int{0: 1, 429: 0} {
+		n := newTenant(t, nil)
+		err := n.Order(graphsim.Fault{Status: status, BreaksOff: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = n.try("POST", "/v1.0/invitations", wellFormd)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || len(n.Invitations()) != done {
+			t.Errorf("status %d: %v, %d invitations", status, err, len(n.Invitations()))
+		}
+	}
+}
+
 func TestFaultBodiesAndStatuses(t *testing.T) {
 	tests := map[string]struct {
 		fault        graphsim.Fault
@@ -714,6 +729,8 @@ func TestContradictoryFaultIsRefused(t *testing.T) {
 		"effect and then no fault":  {`{"delayMs":5,"afterEffect":true}`, "afterEffect"},
 		"path without a slash":      {`{"status":500,"match":{"path":"invitations"}}`, "match.path"},
 		"method in lower case":      {`{"status":500,"match":{"method":"post"}}`, "match.method"},
+		"no answer that breaks off": {`{"dropConnection":true,"breaksOff":true}`, "breaksOff"},
+		"no body that breaks off":   {`{"status":500,"emptyBody":true,"breaksOff":true}`, "breaksOff"},
 		"a value of the wrong type": {`{"status":"500"}`, "status"},
 	}
 	for name, test := range tests {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -142,6 +143,8 @@ type reply struct {
 	status int
 	header map[string]string
 	body   any // nil for no body
+	// breaksOff ends the connection in the middle of the body.
+	breaksOff bool
 }
 
 // call is one request to Graph, read whole.
@@ -277,6 +280,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, found *route
 		} else {
 			maps.Copy(answer.header, fault.Headers)
 		}
+		answer.breaksOff = fault.BreaksOff
 	}
 	s.config.Log.Info("graph stand-in", "call", name, "status", answer.status, "ordered", faulty, "requestId", c.requestID)
 	write(w, c, answer)
@@ -391,6 +395,11 @@ func write(w http.ResponseWriter, c *call, answer reply) {
 	}
 	for name, value := range answer.header {
 		header.Set(name, value)
+	}
+	if answer.breaksOff && len(body) > 0 {
+		// The server closes a connection on which it wrote less than it said.
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+		body = body[:len(body)/2]
 	}
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(body) // it fails if the client has gone, or if the status has no body
