@@ -7,8 +7,10 @@ import (
 )
 
 func TestPersonHasAddress(t *testing.T) {
-	person := Person{Addresses: []string{"ana@bücher.de", "ana_contoso.com#ext#@brand.onmicrosoft.com", "bo@contoso.com", "not an address",
-		"mar\u212a@contoso.com", "\uff43y@contoso.com"}}
+	person := Person{Addresses: []string{
+		"ana@bücher.de", "ana_contoso.com#ext#@brand.onmicrosoft.com", "bo@contoso.com", "not an address",
+		"mar\u212a@contoso.com", "\uff43y@contoso.com",
+	}}
 	for text, want := range map[string]bool{
 		"bo@contoso.com":         true,
 		"BO@Contoso.com":         true,

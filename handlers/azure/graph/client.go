@@ -297,9 +297,9 @@ func newPost(doing, path string, parameters map[string]string, body any) (*abs.R
 }
 
 // AddMember implements [request.Directory]. Both arguments are object ids. It also returns
-// DirectoryNotReplicated for every 404 of Graph's, DirectoryGroupClosed if the group takes no guests, and
-// DirectoryGroupForbidden if the app may not change this group's members. Graph's words can be the
-// same for the last two, so after a refusal the group is read, if the app may read it.
+// DirectoryNotReplicated for every 404 of Graph's, DirectoryGroupClosed if the group takes no
+// guests, and DirectoryGroupForbidden if the app may not change this group's members. Graph's words
+// can be the same for the last two, so after a refusal the group is read, if the app may read it.
 func (c *Client) AddMember(ctx context.Context, groupID, guestID string) (added bool, err error) {
 	const doing = "adding a guest to a group"
 	_, isGroup := policy.ParseGUID(groupID)

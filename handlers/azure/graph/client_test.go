@@ -599,8 +599,7 @@ func TestAnswerMustSayWhomItIsAbout(t *testing.T) {
 	}
 }
 
-// TestFailedInvitationKeepsGuest: an invitation that was made with the status Error may have made an
-// account.
+// TestFailedInvitationKeepsGuest: an invitation with the status Error may have made an account.
 func TestFailedInvitationKeepsGuest(t *testing.T) {
 	failed := strings.Replace(created, "PendingAcceptance", "Error", 1)
 	for body, want := range map[string]string{

@@ -151,8 +151,9 @@ func TestErrorCodeIsReadDespiteMalformedDetails(t *testing.T) {
 	for _, more := range []string{
 		``, `,"details":"x"`, `,"details":[{"code":5}]`, `,"target":[]`, `,"innerError":null`, `,"innerError":"x"`, `,"innerError":[]`,
 		`,"innerError":{"date":"yesterday"}`, `,"innerError":{"date":5,"client-request-id":[]}`, `,"innerError":{"innerError":{"code":"x"}}`,
-		`,"innerError":5`, `,"innerError":true`, `,"innererror":5`, `,"innerError":{"request-id":5}`, `,"innerError":{"request-id":{}}`,
-		`,"innerError":{"request-id":["x"]}`, `,"innerError":{"request-id":"x","request-id":"y"}`, `,"details":{"a":1,"a":2}`,
+		`,"innerError":5`, `,"innerError":true`, `,"innererror":5`, `,"innerError":{"request-id":5}`,
+		`,"innerError":{"request-id":{}}`, `,"innerError":{"request-id":["x"]}`,
+		`,"innerError":{"request-id":"x","request-id":"y"}`, `,"details":{"a":1,"a":2}`,
 		`,"innerError":{"request-id":"\ud800"}`,
 	} {
 		client, log := answering(t, http.StatusForbidden, "application/json",

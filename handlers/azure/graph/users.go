@@ -177,7 +177,8 @@ func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Addre
 		found = append(found, request.Deletion{ID: holder.ID, At: at.UTC()})
 	}
 	if holders.more && found == nil {
-		return nil, problem.New(request.DirectoryUnknown, "%s: more than %d deleted users held the address", doing, maxDeleted)
+		return nil, problem.New(request.DirectoryUnknown,
+			"%s: more than %d deleted users held the address", doing, maxDeleted)
 	}
 	return found, nil
 }
@@ -231,8 +232,8 @@ type holders struct {
 	more  bool // there are others
 }
 
-// find sends a search, and reads on until there are most users. It drops the users of the answer who
-// do not hold the address.
+// find sends a search, and reads on until there are most users. It drops the users of the answer
+// who do not hold the address.
 func (c *Client) find(
 	ctx context.Context, doing string, address submission.Address, most int, search *abs.RequestInformation,
 ) (holders, error) {

@@ -343,8 +343,8 @@ func TestFindDeletedGuestsReturnsEachGuestOnce(t *testing.T) {
 	}
 }
 
-// TestDeletionsThatAreNotReadAreNotDated: an approval answers the deletions up to a time, and one that
-// was not read may be later.
+// TestDeletionsThatAreNotReadAreNotDated: an approval answers the deletions up to a time, and one
+// that was not read may be later.
 func TestDeletionsThatAreNotReadAreNotDated(t *testing.T) {
 	for pages, dated := range map[int]bool{2: true, 1_000_000: false} {
 		asked := 0
@@ -390,11 +390,12 @@ func TestNobodyIsKnownOfManyDeletedUsers(t *testing.T) {
 	wantProblem(t, err, request.DirectoryUnknown, log)
 }
 
-// TestDeletedGuestWithNameOfTenantIsFound: an account of the tenant's own that was invited keeps its
-// sign-in name.
+// TestDeletedGuestWithNameOfTenantIsFound: an account of the tenant's own that was invited keeps
+// its sign-in name.
 func TestDeletedGuestWithNameOfTenantIsFound(t *testing.T) {
 	user := graphsim.User{
-		ID: guest, Mail: email, UserPrincipalName: "ana@fabrikam.com", ExternalUserState: "Accepted", Deleted: true,
+		ID: guest, Mail: email, UserPrincipalName: "ana@fabrikam.com",
+		ExternalUserState: "Accepted", Deleted: true,
 	}
 	_, url := newSim(t, func(c *graphsim.Config) { c.Users = []graphsim.User{user} })
 	client, _ := newClient(t, url, nil)
