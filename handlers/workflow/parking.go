@@ -313,8 +313,8 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// headStart is how much longer whoever was throttled waits than everybody has to: several runs of
-// upkeep, in which others are brought back.
+// headStart is how much longer a group is left alone than everybody else: several runs of upkeep, in
+// which others are brought back.
 const headStart = 3 * time.Minute
 
 // throttledGroups are groups with which the directory has asked this instance to come back later.
@@ -350,18 +350,17 @@ func (t *throttledGroups) left(group string, now time.Time) time.Duration {
 }
 
 // throttled puts the step off for longer than the directory asks, and everybody for as long as it
-// asks, up to longestPause. So others go first: what is throttled may be one group, and as long as
-// one after another tries that, each of them holds everybody up. A request that is throttled again
-// and again waits longer each time.
+// asks, up to longestPause. A request that is throttled again and again so lets others go first: it
+// may be the only one that is.
 func (j *job) throttled(ctx context.Context, failure *problem.Error, what string) (next, error) {
 	pause := busy.after(0, failure.RetryAfter)
 	err := j.holdAll(ctx, pause)
 	if err != nil && !j.goesOnWithoutGate(ctx, err) {
 		return stop, err
 	}
-	d := pause + min(pause, headStart)
+	d := busy.after(j.Request.Attempt, pause)
 	if j.Request.Attempt > 0 {
-		d += busy.after(j.Request.Attempt, 0)
+		d = pause + busy.after(j.Request.Attempt, 0)
 	}
 	return j.wait(ctx, d, what, "the directory asked to come back later")
 }
