@@ -34,6 +34,9 @@ type Config struct {
 // Reviewer lets a person decide about requests. A decision is stored with the person's identity;
 // the worker carries it out at the next upkeep.
 //
+// Approve is about the request as the person has seen it. The other methods take an id, and are
+// about the request as they find it: they need nothing that the person has to have seen.
+//
 // Errors are *problem.Error: NotFound for an unknown request; InvalidInput, with a text for the
 // person, if the state of the request does not allow the decision or the words are missing;
 // Conflict if somebody else was faster; StorageUnavailable.
@@ -52,15 +55,21 @@ func New(config Config) (*Reviewer, error) {
 	return &Reviewer{config}, nil
 }
 
-// Approve decides to invite the guest of a request in Review, on the given terms. note may be
-// empty.
-func (v *Reviewer) Approve(ctx context.Context, id submission.ID, terms policy.Terms, note string) (request.Request, error) {
+// Approve decides to invite the guest of a request in Review, on the given terms. shown is the
+// request as the person has seen it. If it has changed since, the error is a Conflict: an objection
+// may have come up that nobody has looked at. note may be empty.
+func (v *Reviewer) Approve(
+	ctx context.Context, shown request.Request, terms policy.Terms, note string,
+) (request.Request, error) {
 	words, err := request.CheckWords("note", note, false)
 	if err != nil {
 		return request.Request{}, err
 	}
 	from := []request.State{request.Review}
-	return v.change(ctx, id, "be approved", from, func(c *request.Change) error {
+	return v.change(ctx, shown.ID, "be approved", from, func(c *request.Change) error {
+		if c.Request.Version != shown.Version {
+			return changedMeanwhile(shown.ID)
+		}
 		c.Request.Approval = &request.Approval{
 			By: v.config.By, At: v.config.Now().UTC(), Note: words, Terms: terms, Saw: c.Request.Objection,
 		}
@@ -218,10 +227,19 @@ func (v *Reviewer) act(ctx context.Context, id submission.ID, decide func(*reque
 		return request.Request{}, err
 	}
 	err = c.SaveDue(ctx, v.config.Store)
+	if problem.CodeOf(err) == problem.Conflict {
+		return request.Request{}, changedMeanwhile(id)
+	}
 	if err != nil {
 		return request.Request{}, err
 	}
 	return c.Request, nil
+}
+
+// changedMeanwhile returns the Conflict of a person's act on a request that was changed by somebody
+// else before.
+func changedMeanwhile(id submission.ID) error {
+	return problem.New(problem.Conflict, "request %s has changed in the meantime; look at it again", id)
 }
 
 // waiting are the states in which nobody has been invited yet, as far as the record knows.

@@ -88,7 +88,7 @@ func (o *office) due(at time.Time) bool {
 // decisions are all that a person may do with a request.
 var decisions = map[string]func(context.Context, *office) (request.Request, error){
 	"approve": func(ctx context.Context, o *office) (request.Request, error) {
-		return o.Approve(ctx, o.request.ID, terms, "known")
+		return o.Approve(ctx, o.request, terms, "known")
 	},
 	"deny": func(ctx context.Context, o *office) (request.Request, error) {
 		return o.Deny(ctx, o.request.ID, "not known")
@@ -203,7 +203,7 @@ func TestWordsOfPerson(t *testing.T) {
 	}
 	words := map[string]func(*office, string) (string, error){
 		"note": func(o *office, words string) (string, error) {
-			r, err := o.Approve(t.Context(), o.request.ID, terms, words)
+			r, err := o.Approve(t.Context(), o.request, terms, words)
 			if err != nil {
 				return "", err
 			}
@@ -241,7 +241,7 @@ func TestWordsOfPerson(t *testing.T) {
 
 func TestApprovalRecordsWhoDecidedAndWhatTheySaw(t *testing.T) {
 	o := newOffice(t, request.Review, func(r *request.Request) { r.Objection = "guest-deleted" })
-	got := must(o.Approve(t.Context(), o.request.ID, terms, "known"))(t)
+	got := must(o.Approve(t.Context(), o.request, terms, "known"))(t)
 	r := o.load()
 	a := r.Approval
 	if a == nil || a.By != desk || !a.At.Equal(start) || a.At.Location() != time.UTC ||
@@ -525,7 +525,7 @@ func TestDecisionComesBackIfProcessEnds(t *testing.T) {
 		}
 		return nil
 	}
-	must(o.Approve(t.Context(), o.request.ID, terms, ""))(t)
+	must(o.Approve(t.Context(), o.request, terms, ""))(t)
 	if r := o.load(); !checked || !r.Due.Equal(start) || !o.due(start) {
 		t.Errorf("due %v", r.Due)
 	}
@@ -567,7 +567,7 @@ func TestSlowDecisionIsNotStored(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := o.Approve(t.Context(), o.request.ID, terms, "")
+		_, err := o.Approve(t.Context(), o.request, terms, "")
 		stored := o.load().State == request.Approved
 		if problem.CodeOf(err) != want || stored != (want == "") {
 			t.Errorf("after %v: %v, stored: %v", wait, err, stored)
@@ -577,7 +577,7 @@ func TestSlowDecisionIsNotStored(t *testing.T) {
 	store := &deadlines{Store: o.store}
 	config := o.config()
 	config.Store = store
-	must(must(review.New(config))(t).Approve(t.Context(), o.request.ID, terms, ""))(t)
+	must(must(review.New(config))(t).Approve(t.Context(), o.request, terms, ""))(t)
 	if store.left <= 0 || store.left > request.ChangeTimeout/2 {
 		t.Errorf("a save may take %v", store.left)
 	}
@@ -765,11 +765,30 @@ func TestSecondOfTwoDecisionsIsRefused(t *testing.T) {
 	}
 }
 
+func TestApprovalIsOfRequestAsItWasShown(t *testing.T) {
+	o := newOffice(t, request.Review)
+	shown := o.request
+	changed := shown
+	changed.Objection = "guest-deleted"
+	changed = must(o.store.Save(t.Context(), changed, nil))(t)
+	_, err := o.Approve(t.Context(), shown, terms, "")
+	if problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "look at it again") {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	if after := o.load(); after.Version != changed.Version || o.due(o.now.Add(time.Hour)) {
+		t.Errorf("it was changed: %+v", after)
+	}
+	approved := must(o.Approve(t.Context(), changed, terms, ""))(t)
+	if approved.Approval.Saw != changed.Objection {
+		t.Errorf("seen was %q", approved.Approval.Saw)
+	}
+}
+
 func TestUnknownRequestIsNotFound(t *testing.T) {
 	o := newOffice(t, request.Review)
 	id := must(submission.NewID(start, rand.NewChaCha8([32]byte{9})))(t)
 	changes := map[string]func() (request.Request, error){
-		"approving": func() (request.Request, error) { return o.Approve(t.Context(), id, terms, "") },
+		"approving": func() (request.Request, error) { return o.Approve(t.Context(), request.Request{ID: id}, terms, "") },
 		"denying":   func() (request.Request, error) { return o.Deny(t.Context(), id, "unknown to us") },
 		"erasing":   func() (request.Request, error) { return o.Erase(t.Context(), id) },
 	}

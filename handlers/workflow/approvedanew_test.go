@@ -55,7 +55,7 @@ func TestRetryKeepsApprovalOfRequestWithGuest(t *testing.T) {
 				w := newWorld(t)
 				id, guest := w.objectedTo(change.change)
 				change.back(w, guest)
-				must(w.reviewer().Approve(t.Context(), id, terms, ""))(t)
+				must(w.reviewer().Approve(t.Context(), w.load(id), terms, ""))(t)
 				end(w, id)
 				w.wantState(id, request.Failed)
 				w.tenant.ClearFaults()
@@ -80,7 +80,7 @@ func TestRequestOfGoneGuestCanBeEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			id, _ := w.objectedTo(deleted)
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.stop()
 			w.settleMinutes(3)
 			w.wantState(id, request.Parked)
@@ -101,7 +101,7 @@ func TestRequestOfGoneGuestCanBeEnded(t *testing.T) {
 func TestWithdrawalFindsGuestOfSecondInvitation(t *testing.T) {
 	w := newWorld(t)
 	id, first := w.objectedTo(deleted)
-	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502, AfterEffect: true})
 	w.settleMinutes(2)
 	w.wantState(id, request.Inviting)

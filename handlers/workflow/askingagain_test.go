@@ -93,7 +93,7 @@ func TestApprovalOfParkedRequestStandsUnlessRowsDeny(t *testing.T) {
 			w.row("contoso.com", "asked", "Action", "review")
 			id := w.signUpFor("ana@contoso.com", 1)
 			w.adminStops()
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.settle(1)
 			w.wantState(id, request.Parked)
 			w.row("contoso.com", "asked", "Action", action)
@@ -109,7 +109,7 @@ func TestApprovalOfParkedRequestStandsUnlessRowsDeny(t *testing.T) {
 			w.wantTenant(0, 0, 0)
 			// Who approves in view of that has the last word, also after another stop.
 			w.adminStops()
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, "all the same"))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, "all the same"))(t)
 			w.settle(1)
 			w.wantState(id, request.Parked)
 			w.endStop()

@@ -51,7 +51,7 @@ func TestRetryAfterApprovalGrantsWhatWasApproved(t *testing.T) {
 					Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true,
 				}))(t)
 				id := w.review(t, "ana@contoso.com")
-				must(w.reviewer().Approve(t.Context(), id, policy.Terms{UserType: "Guest", Groups: []string{groupTwo}}, ""))(t)
+				must(w.reviewer().Approve(t.Context(), w.load(id), policy.Terms{UserType: "Guest", Groups: []string{groupTwo}}, ""))(t)
 				switch state {
 				case request.Inviting:
 					w.order(graphsim.Fault{Match: lookUps, Times: 1, Status: 503})
@@ -100,7 +100,7 @@ func TestOldLinkLeavesClaimOfParkedRequest(t *testing.T) {
 			w.row("contoso.com", "r", "Action", "review")
 			parked := w.review(t, "ana@contoso.com")
 			terms := policy.Terms{UserType: "Guest", Groups: []string{groupOne}}
-			must(w.reviewer().Approve(t.Context(), parked, terms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(parked), terms, ""))(t)
 			w.stop()
 			w.settleMinutes(5)
 			w.wantState(parked, request.Parked)
@@ -171,7 +171,7 @@ func TestResendByOldLinkOfAnotherGuest(t *testing.T) {
 	w.changeUser(w.load(old).GuestID, func(u *graphsim.User) { u.Mail, u.OtherMails = "eve@contoso.com", nil })
 	w.now = w.now.Add(2 * time.Hour)
 	again := w.review(t, "ana@contoso.com")
-	must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(again), approvedTerms, ""))(t)
 	w.settle(2)
 	w.wantState(again, request.Done)
 	before := w.claimOf()
@@ -238,7 +238,7 @@ func TestGuestWhoChangesWhileGroupsWaitGetsNone(t *testing.T) {
 				t.Errorf("history %v, groups %v", w.whats(id), w.groupsOf(guest))
 			}
 			// What was approved counts for whoever holds the address then.
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.settle(2)
 			r := w.wantState(id, test.answered)
 			if slices.Contains(w.groupsOf(guest), groupTwo) {

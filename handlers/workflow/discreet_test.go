@@ -66,7 +66,7 @@ var unproved = []struct {
 		then: func(w *mailWorld, id submission.ID) { must(w.reviewer().Deny(w.t.Context(), id, "unknown"))(w.t) }},
 	{name: "a person has approved", columns: []any{"Action", "review", "Proof", "none"}, state: request.Done,
 		then: func(w *mailWorld, id submission.ID) {
-			must(w.reviewer().Approve(w.t.Context(), id, approvedTerms, "known"))(w.t)
+			must(w.reviewer().Approve(w.t.Context(), w.load(id), approvedTerms, "known"))(w.t)
 		}},
 	{name: "invited without a proof", columns: []any{"Proof", "none"}, state: request.Done},
 	{name: "invited by Microsoft's mail", columns: []any{"Proof", "none", "InvitationMail", "microsoft"}, state: request.Done},

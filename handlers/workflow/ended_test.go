@@ -163,7 +163,7 @@ func TestSeatOfGuestWhoMovedIsGivenBack(t *testing.T) {
 	w.wantState(second, request.Review)
 	w.order(graphsim.Fault{Match: invitations, Times: 1, Status: http.StatusBadGateway, AfterEffect: true})
 	for _, id := range []submission.ID{second, first} {
-		must(w.reviewer().Approve(t.Context(), id, policy.Terms{}, ""))(t)
+		must(w.reviewer().Approve(t.Context(), w.load(id), policy.Terms{}, ""))(t)
 		w.settleMinutes(2)
 		w.wantState(id, request.Inviting)
 	}

@@ -105,7 +105,7 @@ func TestApprovalInvitesDeletedGuestAgain(t *testing.T) {
 	must(w.tenant.AddUser(graphsim.User{Mail: "ana@contoso.com", UserType: "Guest", CreationType: "Invitation", Deleted: true}))(t)
 	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 	w.settle(1)
 	w.wantState(id, request.Done)
 	w.wantTenant(1, 1, 1)
@@ -190,7 +190,7 @@ func TestSecondSignUpAfterGuestChanged(t *testing.T) {
 				return
 			}
 			// A person approves, and the guest is invited anew.
-			must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(again), approvedTerms, ""))(t)
 			w.settle(1)
 			r = w.wantState(again, request.Done)
 			if r.GuestID == w.load(first).GuestID || r.RepeatOf != "" || len(w.tenant.Invitations()) != 2 {
@@ -258,7 +258,7 @@ func TestRepeatWhenDirectoryCannotBeAsked(t *testing.T) {
 			if name == "without the right" {
 				w.order(test.fault)
 			}
-			must(w.reviewer().Approve(t.Context(), again, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(again), approvedTerms, ""))(t)
 			w.settle(1)
 			w.wantState(again, request.Done)
 			if groups := w.groupsOf(guest); len(groups) != 2 || len(w.tenant.Invitations()) != 1 {
@@ -356,14 +356,14 @@ func TestApprovalAnswersOnlyWhatCameBefore(t *testing.T) {
 			if before {
 				remove()
 			}
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.now = w.now.Add(time.Minute)
 			if !before {
 				remove()
 				w.settle(1)
 				w.wantState(id, request.Review)
 				w.wantTenant(0, 0, 0)
-				must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+				must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			}
 			w.settle(1)
 			w.wantState(id, request.Done)

@@ -36,7 +36,7 @@ func TestUserWhomTheDirectoryHidesIsLookedForInTheRecycleBin(t *testing.T) {
 		w.wantSeats("contoso.com", "trusted", 0)
 
 		// Approved, and the deleted guest still holds the address.
-		must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+		must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 		w.settle(1)
 		if r := w.wantState(id, request.Failed); !strings.Contains(r.Reason, "deleted guest") {
 			t.Errorf("reason %q", r.Reason)

@@ -100,7 +100,7 @@ func TestApprovalAfterLostAnswersSendsOneMail(t *testing.T) {
 	if w.wantState(id, request.Review); w.last(id) != "mails-spent" {
 		t.Errorf("history %v", w.whats(id))
 	}
-	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 	w.settle(5)
 	if n := len(*mails); n != request.MailsPerWeek+1 {
 		t.Errorf("%d mails after an approval", n)

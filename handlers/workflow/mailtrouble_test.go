@@ -415,7 +415,7 @@ func TestNewGuestIsMailed(t *testing.T) {
 	w.settle(1)
 	for range 2 { // because the guest has moved, and because nobody holds the address
 		r := w.wantState(id, request.Review)
-		must(w.reviewer().Approve(t.Context(), id, *r.Decision.Terms, ""))(t)
+		must(w.reviewer().Approve(t.Context(), w.load(id), *r.Decision.Terms, ""))(t)
 		w.settle(1)
 	}
 	r := w.wantState(id, request.Done)

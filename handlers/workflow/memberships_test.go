@@ -225,7 +225,7 @@ func TestMembershipThatWasAddedBeforeApprovalSaysSo(t *testing.T) {
 	w.bring(id)
 	w.deliverAll()
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, policy.Terms{Groups: []string{groupOne}, UserType: "Guest"}, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), policy.Terms{Groups: []string{groupOne}, UserType: "Guest"}, ""))(t)
 	w.settle(1)
 	r := w.wantState(id, request.Done)
 	if grant := r.Grants[0]; grant.State != request.GrantPresent || grant.Note == "" {

@@ -29,7 +29,7 @@ func TestApprovalInvites(t *testing.T) {
 	w := newWorld(t)
 	id := w.signUpFor("ana@contoso.com", 1)
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, approvedTerms, "we know\nher"))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, "we know\nher"))(t)
 	w.wantTenant(0, 0, 0)
 	w.settle(1)
 	r := w.wantState(id, request.Done)
@@ -50,18 +50,18 @@ func TestApprovalInvites(t *testing.T) {
 }
 
 func TestDecisionsByState(t *testing.T) {
-	actions := map[string]func(*review.Reviewer, submission.ID) (request.Request, error){
-		"approve": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-			return v.Approve(t.Context(), id, approvedTerms, "")
+	actions := map[string]func(*world, submission.ID) (request.Request, error){
+		"approve": func(w *world, id submission.ID) (request.Request, error) {
+			return w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, "")
 		},
-		"deny": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-			return v.Deny(t.Context(), id, "not a partner")
+		"deny": func(w *world, id submission.ID) (request.Request, error) {
+			return w.reviewer().Deny(t.Context(), id, "not a partner")
 		},
-		"cancel": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-			return v.Cancel(t.Context(), id, "asked to")
+		"cancel": func(w *world, id submission.ID) (request.Request, error) {
+			return w.reviewer().Cancel(t.Context(), id, "asked to")
 		},
-		"retry": func(v *review.Reviewer, id submission.ID) (request.Request, error) {
-			return v.Retry(t.Context(), id)
+		"retry": func(w *world, id submission.ID) (request.Request, error) {
+			return w.reviewer().Retry(t.Context(), id)
 		},
 	}
 	allowed := map[request.State]map[string]request.State{
@@ -78,7 +78,7 @@ func TestDecisionsByState(t *testing.T) {
 				id := reached[state](w)
 				w.settle(1)
 				before := w.wantState(id, state)
-				_, err := act(w.reviewer(), id)
+				_, err := act(w, id)
 				end, may := ends[name]
 				if !may {
 					if problem.CodeOf(err) != problem.InvalidInput || problem.From(err).Public == "" {
@@ -127,7 +127,7 @@ func TestWhateverWaitsCanBeEnded(t *testing.T) {
 		}},
 		"for the worker": {request.Approved, func(w *world) submission.ID {
 			id := w.review(t, "ana@contoso.com")
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			return id
 		}},
 		"for an answer, for hours": {request.Inviting, func(w *world) submission.ID {
@@ -353,7 +353,7 @@ func TestWithdrawnRequestCannotBeApproved(t *testing.T) {
 	w := newWorld(t)
 	id := w.review(t, "ana@contoso.com")
 	must(w.reviewer().Erase(t.Context(), id))(t)
-	_, err := w.reviewer().Approve(t.Context(), id, approvedTerms, "")
+	_, err := w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, "")
 	wantCode(t, "approving a withdrawn request", err, problem.InvalidInput)
 	w.settle(1)
 	w.wantState(id, request.Cancelled)
@@ -366,7 +366,7 @@ func TestHistoryOmitsWordsOfPersons(t *testing.T) {
 	desk := w.reviewer()
 	_, err1 := desk.Deny(t.Context(), denied, "secret words")
 	_, err2 := desk.Cancel(t.Context(), cancelled, "secret words")
-	_, err3 := desk.Approve(t.Context(), approved, approvedTerms, "secret words")
+	_, err3 := desk.Approve(t.Context(), w.load(approved), approvedTerms, "secret words")
 	for _, err := range []error{err1, err2, err3} {
 		if err != nil {
 			t.Fatal(err)
@@ -391,7 +391,7 @@ func TestApprovalIsNotHeldToLimits(t *testing.T) {
 	w.wantState(w.signUpFor("ana@contoso.com", 1), request.Done)
 	id := w.signUpFor("bo@contoso.com", 1)
 	w.wantState(id, request.Review)
-	must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+	must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 	w.settle(1)
 	w.wantState(id, request.Done)
 	w.wantSeats("contoso.com", "campaign", 1)

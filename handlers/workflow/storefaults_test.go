@@ -173,7 +173,7 @@ var steps = map[string]func(*world){
 	},
 	"an approval": func(w *world) {
 		id := w.review(w.t, "ana@contoso.com")
-		must(w.reviewer().Approve(w.t.Context(), id, approvedTerms, ""))(w.t)
+		must(w.reviewer().Approve(w.t.Context(), w.load(id), approvedTerms, ""))(w.t)
 		w.bring(id)
 	},
 	"a receipt to compare": func(w *world) {

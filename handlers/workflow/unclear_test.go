@@ -50,7 +50,7 @@ func TestUnclearAccountIsUpToPersonOnce(t *testing.T) {
 			w.tenant.ClearFaults()
 			w.order(graphsim.Fault{Match: invitations, Times: 1, Status: 502})
 			w.order(forbidden(membersOf(groupTwo), 4)) // so that the account is looked at again
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.settle(4)
 			r := w.wantState(id, request.Done)
 			if groups := w.groupsOf(guest); r.GuestID != guest || !slices.Contains(groups, groupTwo) {

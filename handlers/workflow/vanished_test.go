@@ -66,7 +66,7 @@ func TestInvitationThatComesToNothingTwiceIsUpToPerson(t *testing.T) {
 			w.wantSeats("contoso.com", "trusted", 0)
 			w.wantNothingDue()
 
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.settle(3)
 			r = w.wantState(id, request.Done)
 			if guests := w.tenant.Guests(); len(guests) != 1 || guests[0].ID != r.GuestID ||
@@ -297,7 +297,7 @@ func TestGuestWhoWasThereIsNotInvitedAgainAfterRemoval(t *testing.T) {
 				t.Errorf("%d invitations, guests %v, history %v, %s", w.attempts(), w.tenant.Guests(),
 					w.whats(id), r.Reason)
 			}
-			must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+			must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 			w.settle(2)
 			w.wantState(id, request.Done)
 			w.wantTenant(test.invites+1, 1, 1)

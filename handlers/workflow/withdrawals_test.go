@@ -392,7 +392,7 @@ func TestMailsAreRememberedAcrossWithdrawal(t *testing.T) {
 			t.Errorf("history %v (%s), %d mails", w.whats(id), r.Reason, len(w.tenant.Invitations()))
 		}
 		// After an approval the mail is sent.
-		must(w.reviewer().Approve(t.Context(), id, approvedTerms, ""))(t)
+		must(w.reviewer().Approve(t.Context(), w.load(id), approvedTerms, ""))(t)
 		w.settle(1)
 		w.wantState(id, request.Done)
 		if n := len(w.tenant.Invitations()); n != 6 {

@@ -409,7 +409,7 @@ func TestApprovedGuestsTakeNoShare(t *testing.T) {
 	terms := policy.Terms{UserType: "Guest"}
 	for i := range 4 {
 		id := w.review(t, fmt.Sprintf("partner.%d@contoso.com", i))
-		must(w.reviewer().Approve(t.Context(), id, terms, ""))(t)
+		must(w.reviewer().Approve(t.Context(), w.load(id), terms, ""))(t)
 	}
 	w.settleMinutes(5)
 	w.wantTenant(4, 4, 0)

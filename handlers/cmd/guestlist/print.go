@@ -607,6 +607,7 @@ func printPartner(w io.Writer, r operate.RequestDetail) {
 func printTermsFor(w io.Writer, r request.Request, offer operate.RowTerms) {
 	fmt.Fprintln(w, plain(fmt.Sprintf("%s, %s (%s)", r.Submission.Email, r.Submission.Name(), r.Submission.Company)))
 	fmt.Fprintln(w, "the mailbox is "+proofText(operate.NewProof(r)))
+	fmt.Fprintln(w, plain(fmt.Sprintf("the request is %s: %s", r.State, r.Reason)))
 	if offer.Row == (policy.RowKey{}) {
 		fmt.Fprintln(w, "without a row:")
 	} else {

@@ -243,8 +243,8 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 			return err
 		}
 	}
-	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, id submission.ID) (request.Request, error) {
-		return v.Approve(ctx, id, *terms, c.Note)
+	return c.act(s, d, func(v *review.Reviewer, ctx context.Context, _ submission.ID) (request.Request, error) {
+		return v.Approve(ctx, record, *terms, c.Note)
 	})
 }
 

@@ -144,8 +144,12 @@ func (r *run) actOnWith(id submission.ID, act string) {
 		}
 		switch act {
 		case "approve":
-			terms := policy.Terms{Groups: groups, UserType: "Guest"}
-			_, err = reviewer.Approve(r.context, id, terms, "")
+			var shown request.Request
+			shown, err = at.Load(r.context, id)
+			if err == nil {
+				terms := policy.Terms{Groups: groups, UserType: "Guest"}
+				_, err = reviewer.Approve(r.context, shown, terms, "")
+			}
 		case "deny":
 			_, err = reviewer.Deny(r.context, id, "not known here")
 		case "cancel":
