@@ -79,7 +79,8 @@ type Request struct {
 	Retried time.Time
 	// Orders is what has become of the orders of operators.
 	Orders Orders
-	// Withdrawal asks for the request to be ended and erased. Once given, it stays.
+	// Withdrawal asks for the request to be ended and erased. Once given, it stays; until it is
+	// carried out, one by a person takes the place of the partner's.
 	Withdrawal Instruction
 	// Erased is when the personal data was erased; zero as long as it is there.
 	Erased time.Time

@@ -45,19 +45,48 @@ func (v *Reviewer) CancelAll(
 	if len(from) == 0 {
 		return nil, nil, problem.Refuse("a state is needed")
 	}
+	failed, err = each(ctx, ids, func(id submission.ID) error {
+		_, err := v.cancel(ctx, id, from, words)
+		if err == nil {
+			cancelled = append(cancelled, id)
+		}
+		return err
+	})
+	return cancelled, failed, err
+}
+
+// EraseAll is [Reviewer.Erase] for each of the requests, and goes on and stops as
+// [Reviewer.CancelAll] does. It returns the requests as they are afterwards.
+func (v *Reviewer) EraseAll(
+	ctx context.Context, ids []submission.ID,
+) (erased []request.Request, failed []Failure, err error) {
+	failed, err = each(ctx, ids, func(id submission.ID) error {
+		r, err := v.Erase(ctx, id)
+		if err == nil {
+			erased = append(erased, r)
+		}
+		return err
+	})
+	return erased, failed, err
+}
+
+// each acts on each of the requests, also after those that fail. The error says why it stopped
+// early.
+func each(
+	ctx context.Context, ids []submission.ID, act func(submission.ID) error,
+) (failed []Failure, err error) {
 	outages := 0
 	for _, id := range ids {
 		if ctx.Err() != nil {
-			return cancelled, failed, problem.New(problem.StorageUnavailable, "it was interrupted")
+			return failed, problem.New(problem.StorageUnavailable, "it was interrupted")
 		}
 		if outages == mostOutages {
 			last := failed[len(failed)-1].Err
-			err = fmt.Errorf("%d requests in a row failed, the last with: %w", outages, last)
-			return cancelled, failed, err
+			return failed, fmt.Errorf("%d requests in a row failed, the last with: %w", outages, last)
 		}
-		_, err := v.cancel(ctx, id, from, words)
+		err := act(id)
 		if err == nil {
-			cancelled, outages = append(cancelled, id), 0
+			outages = 0
 			continue
 		}
 		failed = append(failed, Failure{id, err})
@@ -67,5 +96,5 @@ func (v *Reviewer) CancelAll(
 			outages = 0
 		}
 	}
-	return cancelled, failed, nil
+	return failed, nil
 }

@@ -148,6 +148,25 @@ func TestCancellingManyCanBeInterrupted(t *testing.T) {
 	}
 }
 
+func TestManyAreErasedPastThoseThatCanNotBe(t *testing.T) {
+	o := newOffice(t, request.Done)
+	ids := o.many(request.Parked, request.Done, request.Review)
+	ids = slices.Insert(ids, 1, "nobody's")
+	erased, failed, err := o.EraseAll(t.Context(), ids)
+	if unchanged := failedIDs(failed); err != nil || !slices.Equal(unchanged, ids[1:2]) {
+		t.Errorf("failed %v, %v", failed, err)
+	}
+	var got []submission.ID
+	for _, r := range erased {
+		if got = append(got, r.ID); r.Withdrawal.By != desk {
+			t.Errorf("%s: withdrawal %+v", r.ID, r.Withdrawal)
+		}
+	}
+	if want := []submission.ID{ids[0], ids[2], ids[3]}; !slices.Equal(got, want) {
+		t.Errorf("erased %v, want %v", got, want)
+	}
+}
+
 func TestRefusalBetweenOutagesShowsThatStorageWorks(t *testing.T) {
 	o := newOffice(t, request.Done)
 	ids := o.many(request.Parked, request.Parked, request.Done, request.Parked, request.Parked)

@@ -126,40 +126,51 @@ func (v *Reviewer) Resend(ctx context.Context, id submission.ID) (request.Reques
 
 // Erase lets the app end the request, if it has not ended, and erase the personal data in every
 // table. It can't be undone. The decision and what came of it stay. The app forgets what is known
-// about the mailbox, too. If the partner has withdrawn the request, Erase forgets at once which
-// mails the address has had, with its mailbox, as far as the claim on the address still tells.
+// about the mailbox, too.
+//
+// It is possible in every state, and may be repeated. It takes the place of a partner's withdrawal
+// that is not carried out yet, which would leave what is known about the mailbox. Of a request that
+// is erased already it forgets at once which mails the address has had, with its mailbox, as far as
+// the claim on the address still tells.
 //
 // It also erases a request that can't be read, of which the result has the ID and the Withdrawal
 // only. The claim on the address stays as long as the request can't be read.
 func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request, error) {
 	r, err := v.config.Store.Load(ctx, id)
-	if problem.CodeOf(err) == problem.RecordUnreadable {
+	switch {
+	case problem.CodeOf(err) == problem.RecordUnreadable:
 		return v.eraseUnreadable(ctx, id)
-	}
-	if err != nil {
+	case err != nil:
 		return request.Request{}, fmt.Errorf("loading the request: %w", err)
+	case !r.Erased.IsZero():
+		return v.forgetMailsOf(ctx, r)
 	}
-	if !r.Erased.IsZero() {
-		forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Owner: id}, 1)
-		if err != nil {
-			return request.Request{}, fmt.Errorf("forgetting the mails: %w", err)
+	return v.actOn(ctx, r, func(c *request.Change) error {
+		if c.Request.Withdrawal.ByPerson() {
+			return nil // a person wants that already
 		}
-		if forgotten == 0 {
-			return request.Request{}, problem.Refuse("request %s is erased already", id)
-		}
-		c := &request.Change{Request: r, Now: v.config.Now}
-		c.Record("mails-forgotten", "by "+v.config.By+": nothing is kept any more of the mails that the address had")
-		saved, err := v.config.Store.Save(ctx, c.Request, c.Events)
-		if err != nil {
-			return request.Request{}, fmt.Errorf("saving the request: %w", err)
-		}
-		return saved, nil
-	}
-	return v.change(ctx, id, "be erased", request.States(), func(c *request.Change) error {
 		c.Request.Withdrawal = request.Instruction{At: v.config.Now().UTC(), By: v.config.By}
 		c.Record("erasure-wished", v.config.By+" wants the personal data erased")
 		return nil
 	})
+}
+
+// forgetMailsOf forgets the mails of an erased request.
+func (v *Reviewer) forgetMailsOf(ctx context.Context, r request.Request) (request.Request, error) {
+	forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Owner: r.ID}, 1)
+	if err != nil {
+		return request.Request{}, fmt.Errorf("forgetting the mails: %w", err)
+	}
+	if forgotten == 0 {
+		return r, nil
+	}
+	c := &request.Change{Request: r, Now: v.config.Now}
+	c.Record("mails-forgotten", "by "+v.config.By+": nothing is kept any more of the mails that the address had")
+	saved, err := v.config.Store.Save(ctx, c.Request, c.Events)
+	if err != nil {
+		return request.Request{}, fmt.Errorf("saving the request: %w", err)
+	}
+	return saved, nil
 }
 
 // eraseUnreadable erases the personal data of a request that can't be read, at once. The worker
@@ -221,14 +232,21 @@ func (v *Reviewer) act(ctx context.Context, id submission.ID, decide func(*reque
 	if err != nil {
 		return request.Request{}, fmt.Errorf("loading the request: %w", err)
 	}
+	return v.actOn(ctx, r, decide)
+}
+
+// actOn is act for a request as it was loaded.
+func (v *Reviewer) actOn(
+	ctx context.Context, r request.Request, decide func(*request.Change) error,
+) (request.Request, error) {
 	c := &request.Change{Request: r, Now: v.config.Now}
-	err = decide(c)
+	err := decide(c)
 	if err != nil {
 		return request.Request{}, err
 	}
 	err = c.SaveDue(ctx, v.config.Store)
 	if problem.CodeOf(err) == problem.Conflict {
-		return request.Request{}, changedMeanwhile(id)
+		return request.Request{}, changedMeanwhile(r.ID)
 	}
 	if err != nil {
 		return request.Request{}, err

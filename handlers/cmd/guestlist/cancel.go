@@ -20,8 +20,8 @@ const (
 	maxCancelled = 1000
 	// maxNamed is how many of many requests, rows or messages are named.
 	maxNamed = 20
-	// cancelledAtOnce is after how many cancelled requests the progress is told.
-	cancelledAtOnce = 50
+	// actedOnAtOnce is after how many of many requests the progress is told.
+	actedOnAtOnce = 50
 )
 
 type requestCancelCommand struct {
@@ -159,16 +159,12 @@ type failedRequest struct {
 
 // newCancellation returns what came of the requests ids.
 func newCancellation(ids, cancelled []submission.ID, failed []review.Failure) cancellation {
-	result := cancellation{
+	return cancellation{
 		Cancelled: len(cancelled), NotCancelled: len(failed),
 		Untried:  len(ids) - len(cancelled) - len(failed),
 		Named:    append([]submission.ID{}, cancelled[:min(len(cancelled), maxNamed)]...),
-		Failures: []failedRequest{},
+		Failures: failedRequests(failed),
 	}
-	for _, f := range failed[:min(len(failed), maxNamed)] {
-		result.Failures = append(result.Failures, failedRequest{f.ID, message(f.Err)})
-	}
-	return result
 }
 
 // cancel cancels the requests, the oldest first, and prints what came of them.
@@ -184,7 +180,7 @@ func (c requestCancelCommand) cancel(
 	var failed []review.Failure
 	var err error
 	progress := s.progress("cancelling requests")
-	for some := range slices.Chunk(ids, cancelledAtOnce) {
+	for some := range slices.Chunk(ids, actedOnAtOnce) {
 		progress(len(cancelled)+len(failed), len(ids))
 		done, not, stopped := reviewer.CancelAll(s.ctx, some, states, c.Reason)
 		cancelled, failed, err = append(cancelled, done...), append(failed, not...), stopped
@@ -223,16 +219,31 @@ func printCancellation(w io.Writer, result cancellation) {
 		verb = "is"
 	}
 	fmt.Fprintf(w, "\n%s %s cancelled.\n", count(result.Cancelled, "request"), verb)
-	if result.NotCancelled > 0 {
-		fmt.Fprintf(w, "%d could not be cancelled:\n", result.NotCancelled)
-		for _, f := range result.Failures {
-			fmt.Fprintln(w, plain("  "+string(f.ID)+": "+f.Why))
-		}
-		if left := result.NotCancelled - len(result.Failures); left > 0 {
-			fmt.Fprintf(w, "  and %d more\n", left)
-		}
-	}
+	printFailures(w, "could not be cancelled", result.NotCancelled, result.Failures)
 	if result.Untried > 0 {
 		fmt.Fprintf(w, "%d were not tried.\n", result.Untried)
 	}
+}
+
+// printFailures names requests that could not be acted on, of n in all.
+func printFailures(w io.Writer, what string, n int, named []failedRequest) {
+	if n == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%d %s:\n", n, what)
+	for _, f := range named {
+		fmt.Fprintln(w, plain("  "+string(f.ID)+": "+f.Why))
+	}
+	if left := n - len(named); left > 0 {
+		fmt.Fprintf(w, "  and %d more\n", left)
+	}
+}
+
+// failedRequests returns the first of the failures with a text for a person.
+func failedRequests(failed []review.Failure) []failedRequest {
+	named := []failedRequest{}
+	for _, f := range failed[:min(len(failed), maxNamed)] {
+		named = append(named, failedRequest{f.ID, message(f.Err)})
+	}
+	return named
 }

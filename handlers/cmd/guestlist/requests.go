@@ -307,29 +307,33 @@ func (f *requestArg) act(s *session, d *deployment,
 
 // printChanged prints the state of requests after somebody has decided on them.
 func (s *session) printChanged(changed ...request.Request) error {
+	answer := map[string]any{"requests": operate.ListRequests(changed, false)}
+	return s.print(answer, func(w io.Writer) { printStates(w, changed) })
+}
+
+// printStates prints the state of requests, and what the app does next.
+func printStates(w io.Writer, changed []request.Request) {
 	summaries := operate.ListRequests(changed, false)
-	return s.print(map[string]any{"requests": summaries}, func(w io.Writer) {
-		for i, record := range changed {
-			if record.State == "" {
-				fmt.Fprintf(w, "%s can't be read, but its personal data is erased. Once it can be read, the app ends it, "+
-					"and gives back the claim on its address, a hash.\n", record.ID)
-				continue
-			}
-			fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, summaries[i].Reason)))
-			switch {
-			case record.Withdrawal.Open() && record.Erased.IsZero():
-				fmt.Fprintln(w, "It is recorded that its personal data is to be erased. The app does it within a minute or two, "+
-					"or as soon as it knows the result of an invitation under way.")
-			case record.Resend.Open():
-				fmt.Fprintln(w, "It is recorded that the mail is to be sent again. The app looks at it within a minute or two; "+
-					"guestlist request show tells the result.")
-			case !record.Due.IsZero():
-				fmt.Fprintln(w, "The app goes on with it within a minute or two.")
-			case !record.Erased.IsZero():
-				fmt.Fprintln(w, "Its personal data was erased before. That its address has had mails is forgotten now too.")
-			}
+	for i, record := range changed {
+		if record.State == "" {
+			fmt.Fprintf(w, "%s can't be read, but its personal data is erased. Once it can be read, the app ends it, "+
+				"and gives back the claim on its address, a hash.\n", record.ID)
+			continue
 		}
-	})
+		fmt.Fprintln(w, plain(fmt.Sprintf("%s is %s: %s", record.ID, record.State, summaries[i].Reason)))
+		switch {
+		case record.Withdrawal.Open() && record.Erased.IsZero():
+			fmt.Fprintln(w, "It is recorded that its personal data is to be erased. The app does it within a minute or two, "+
+				"or as soon as it knows the result of an invitation under way.")
+		case record.Resend.Open():
+			fmt.Fprintln(w, "It is recorded that the mail is to be sent again. The app looks at it within a minute or two; "+
+				"guestlist request show tells the result.")
+		case !record.Due.IsZero():
+			fmt.Fprintln(w, "The app goes on with it within a minute or two.")
+		case !record.Erased.IsZero():
+			fmt.Fprintln(w, "Its personal data was erased before. That its address has had mails is forgotten too, as far as the id leads to it.")
+		}
+	}
 }
 
 type requestRetryCommand struct{ requestArg }
@@ -346,125 +350,4 @@ func (requestResendCommand) Help() string {
 
 func (c requestResendCommand) Run(s *session, d *deployment) error {
 	return c.act(s, d, (*review.Reviewer).Resend)
-}
-
-type requestEraseCommand struct {
-	ID      []requestID `arg:"" optional:"" help:"The requests, by their ids or references."`
-	Address string      `help:"All requests of this address, instead of ids."`
-	confirmation
-}
-
-func (requestEraseCommand) Help() string {
-	return `Ends the requests, if they have not ended, and lets the app erase address, names and words in every table, and forget the mailbox. It can't be undone. The decision stays, with its row, its time and its author, and the object id of the guest if there is one: the guest in the directory is not touched.
-
-When a partner withdraws, the hash of the address stays for as long as data is kept, with the number of its mails, so that nobody can send mails at will by signing somebody up and withdrawing. This command removes it at once by the address, and by the id of the withdrawn request if that had led to an invitation.`
-}
-
-func (c requestEraseCommand) Run(s *session, r *requestCommand) error {
-	if (len(c.ID) == 0) == (c.Address == "") {
-		return usage("whose data? Give ids, or --address")
-	}
-	var address submission.Address
-	var err error
-	if c.Address != "" {
-		address, err = parseAddress(c.Address)
-		if err != nil {
-			return err
-		}
-	}
-	d, err := r.ProvideDeployment(s)
-	if err != nil {
-		return err
-	}
-	ids, err := c.ids(s, d, address)
-	if err != nil {
-		return err
-	}
-	what := "the personal data of " + count(len(ids), "request")
-	if c.Address != "" {
-		what += ", and that the address has had mails,"
-	}
-	err = c.ask(s, "Erase "+what+" for good?")
-	if err != nil {
-		return err
-	}
-	reviewer, err := s.reviewer(d)
-	if err != nil {
-		return err
-	}
-	changed, err := eraseAll(s, d, reviewer, ids)
-	forgotten := false
-	if err == nil && c.Address != "" {
-		// A withdrawn request does not say whose it was; what it left is found by the address only.
-		forgotten, err = reviewer.ForgetMails(s.ctx, address)
-		if err == nil && !forgotten && len(ids) == 0 {
-			return problem.New(problem.InvalidInput, "no request of this address holds personal data")
-		}
-	}
-	// What is done is printed, whatever happened to the rest.
-	err = errors.Join(s.printChanged(changed...), err)
-	if err == nil && forgotten && s.output == "table" {
-		fmt.Fprintln(s.stdout, "That the address has had mails, by requests that were withdrawn, is forgotten, and so is its mailbox.")
-	}
-	return err
-}
-
-// ids returns the requests that are meant.
-func (c requestEraseCommand) ids(s *session, d *deployment, address submission.Address) ([]submission.ID, error) {
-	var ids []submission.ID
-	for _, id := range c.ID {
-		err := id.find(s, d)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id.ID)
-	}
-	if c.Address == "" {
-		return ids, nil
-	}
-	found, err := d.FindRequests(s.ctx, s.now(), tables.RequestFilter{Address: address, Limit: maxRequests})
-	for _, record := range found.Requests {
-		ids = append(ids, record.ID)
-	}
-	ids = append(ids, found.Theirs...)
-	if text := unreadable(found); text != "" {
-		fmt.Fprintln(s.stderr, text+". Whose they are is not known.")
-	}
-	if err != nil {
-		for _, id := range ids {
-			fmt.Fprintln(s.stderr, id)
-		}
-		return nil, fmt.Errorf("nothing is erased: %w", s.partly(found, err))
-	}
-	return ids, nil
-}
-
-// eraseAll erases requests until one fails. It warns of rows for them, which an admin deletes.
-func eraseAll(s *session, d *deployment, reviewer *review.Reviewer, ids []submission.ID) ([]request.Request, error) {
-	rows, err := d.AllRows(s.ctx)
-	if err != nil {
-		return nil, err
-	}
-	var changed []request.Request
-	progress := s.progress("erasing requests")
-	for i, id := range ids {
-		progress(i, len(ids))
-		before, err := d.Load(s.ctx, id)
-		if err != nil && !cantRead(err) {
-			return changed, unknown(id, err)
-		}
-		for _, row := range rows {
-			if err == nil && row.Partition == before.Submission.Email.String() {
-				fmt.Fprintln(s.stderr, plain(fmt.Sprintf(
-					"The policy row %q is for this very address. Delete it too, if it is no longer needed.", row.Name)))
-			}
-		}
-		after, err := reviewer.Erase(s.ctx, id)
-		if err != nil {
-			return changed, unknown(id, err)
-		}
-		changed = append(changed, after)
-	}
-	progress(len(ids), len(ids))
-	return changed, nil
 }
