@@ -117,6 +117,11 @@ type RequestFilter struct {
 	// Since and Until are when the oldest and the newest of them may have been submitted, to the
 	// second; the zero time means at any time.
 	Since, Until time.Time
+	// Before is the id before which to find requests, in place of Until: that of the last one that
+	// was found, for the next part of a search that has found more. It is empty for any.
+	Before submission.ID
+	// Reference is that of the requests to find, of one second; empty for any.
+	Reference submission.Reference
 	// Limit is how many to find at most.
 	Limit int
 }
@@ -127,6 +132,9 @@ const mostUnreadable = 1000
 // Found is what a search has found.
 type Found struct {
 	Requests []request.Request // the newest first
+	// More says that more requests pass the filter than its Limit. The records that can't be read
+	// are those since the last of Requests then.
+	More bool
 	// Unreadable are the ids of records that can't be read and may be among those asked for: at
 	// most 1,000. Unnamed is how many there are besides.
 	Unreadable []submission.ID
@@ -135,13 +143,6 @@ type Found struct {
 	Theirs []submission.ID
 	// Looked is how many records the service has sent. It sends none of another state.
 	Looked int
-}
-
-// Keep leaves only the records whose ids are asked for.
-func (f *Found) Keep(asked func(submission.ID) bool) {
-	other := func(id submission.ID) bool { return !asked(id) }
-	f.Requests = slices.DeleteFunc(f.Requests, func(r request.Request) bool { return other(r.ID) })
-	f.Unreadable, f.Theirs = slices.DeleteFunc(f.Unreadable, other), slices.DeleteFunc(f.Theirs, other)
 }
 
 // NumUnreadable returns how many records can't be read.
@@ -162,7 +163,8 @@ func (s *Store) RecentRequests(ctx context.Context, now time.Time, limit int) (F
 // costs a call, some twenty for all years. About filter.Limit requests are kept in memory.
 //
 // The service filters by state, which saves the transfer and not the reading: for a rare state,
-// only Since keeps the search from reading the whole table. Addresses are filtered here, because
+// only Since keeps the search from reading the whole table. One request more than filter.Limit is
+// looked for, so that the caller knows whether there are more. Addresses are filtered here, because
 // a filter is part of the call's URL, and URLs are in the logs of the service.
 //
 // Ids that claim to be from after now are found too. A record that can't be read is left out and
@@ -175,9 +177,16 @@ func (s *Store) FindRequests(ctx context.Context, now time.Time, filter RequestF
 	if filter.Limit <= 0 {
 		return Found{}, nil
 	}
-	limit := filter.Limit
-	before := "" // the first id after the window; "" if there is no limit
-	if !filter.Until.IsZero() {
+	defer func() { found.cut(filter.Limit) }()
+	limit := filter.Limit + 1
+	if filter.Reference != "" {
+		filter.Since, filter.Until = filter.Reference.Issued(), filter.Reference.Issued()
+	}
+	before := string(filter.Before) // the first id after the window; "" if there is no limit
+	switch {
+	case before != "":
+		now = filter.Before.Issued()
+	case !filter.Until.IsZero():
 		now = filter.Until
 		before, err = firstID(now.Add(time.Second))
 		if err != nil {
@@ -265,11 +274,24 @@ func (s *Store) countRows(ctx context.Context, table *aztables.Client, filter st
 	return n, err
 }
 
+// cut leaves the first limit of the requests that were found.
+func (f *Found) cut(limit int) {
+	f.More = len(f.Requests) > limit
+	if !f.More {
+		return
+	}
+	f.Requests = f.Requests[:limit]
+	last := f.Requests[limit-1].ID
+	older := func(id submission.ID) bool { return id < last }
+	f.Unreadable, f.Theirs = slices.DeleteFunc(f.Unreadable, older), slices.DeleteFunc(f.Theirs, older)
+}
+
 // addUnreadable adds a record of which only a part could be read.
 func (f *Found) addUnreadable(part request.Request, filter RequestFilter) {
 	email := part.Submission.Email
 	known := email != submission.Address{}
 	switch {
+	case filter.Reference != "" && part.ID.Reference() != filter.Reference:
 	case known && email == filter.Address && len(f.Theirs) < mostUnreadable:
 		f.Theirs = append(f.Theirs, part.ID)
 	case known && filter.Address != submission.Address{} && email != filter.Address,
@@ -281,13 +303,16 @@ func (f *Found) addUnreadable(part request.Request, filter RequestFilter) {
 	}
 }
 
-// takes reports whether the request is of the address, the domain and the row of the filter.
+// takes reports whether the request is of the address, the domain, the reference and the row of the
+// filter.
 func (f RequestFilter) takes(r request.Request) bool {
 	email := r.Submission.Email
 	switch {
 	case f.Address != submission.Address{} && email != f.Address:
 		return false
 	case f.Domain != "" && email.Domain() != f.Domain:
+		return false
+	case f.Reference != "" && r.ID.Reference() != f.Reference:
 		return false
 	case f.Row == policy.RowKey{}:
 		return true

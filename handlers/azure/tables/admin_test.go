@@ -278,6 +278,12 @@ func TestFindRequests(t *testing.T) {
 		"a state and a time":           {RequestFilter{States: []request.State{request.Parked}, Since: now.Add(-24 * time.Hour), Limit: 100}, "c"},
 		"a state that would end early": {RequestFilter{States: []request.State{"x' or State ne 'x"}, Limit: 100}, ""},
 	}
+	for id, name := range names {
+		tests["the reference of "+name] = struct {
+			filter RequestFilter
+			want   string
+		}{RequestFilter{Reference: id.Reference(), Limit: 100}, name}
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			found, err := store.FindRequests(t.Context(), now, test.filter)
@@ -290,6 +296,20 @@ func TestFindRequests(t *testing.T) {
 			}
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if test.filter.Limit < 100 {
+				return
+			}
+			// One at a time, it finds the same.
+			got, more, filter := "", true, test.filter
+			for filter.Limit = 1; more && len(got) < len(names); more = found.More {
+				found = must(store.FindRequests(t.Context(), now, filter))(t)
+				for _, record := range found.Requests {
+					got, filter.Before = got+names[record.ID], record.ID
+				}
+			}
+			if got != test.want || more {
+				t.Errorf("one at a time: %q, and more: %t", got, more)
 			}
 		})
 	}

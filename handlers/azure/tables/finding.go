@@ -154,8 +154,7 @@ func (w *window) addTo(found *request.Finding, limit int) (more submission.ID) {
 // Referred implements [request.Finder]. It costs a call for each thousand requests of the second.
 func (s *Store) Referred(ctx context.Context, reference submission.Reference) ([]submission.ID, error) {
 	const most = 1000
-	at := reference.Issued()
-	found, err := s.FindRequests(ctx, at, RequestFilter{Since: at, Until: at, Limit: most})
+	found, err := s.FindRequests(ctx, reference.Issued(), RequestFilter{Reference: reference, Limit: most})
 	if err != nil {
 		return nil, err
 	}
@@ -163,5 +162,5 @@ func (s *Store) Referred(ctx context.Context, reference submission.Reference) ([
 	for _, r := range found.Requests {
 		ids = append(ids, r.ID)
 	}
-	return slices.DeleteFunc(ids, func(id submission.ID) bool { return id.Reference() != reference }), nil
+	return ids, nil
 }

@@ -45,9 +45,9 @@ func (c requestCancelCommand) many() bool {
 	return len(c.State) > 0 || c.Domain != "" || c.Row != "" || c.OlderThan.Duration > 0
 }
 
-// filter returns what the flags ask for, with room for one more request than the limit.
+// filter returns what the flags ask for.
 func (c requestCancelCommand) filter(now time.Time) (tables.RequestFilter, error) {
-	filter := tables.RequestFilter{States: review.Waiting(), Limit: maxCancelled + 1}
+	filter := tables.RequestFilter{States: review.Waiting(), Limit: maxCancelled}
 	if len(c.State) > 0 {
 		filter.States = nil
 	}
@@ -122,8 +122,7 @@ func (c requestCancelCommand) cancelMany(
 	}
 	all, searched := d.FindRequests(s.ctx, s.now(), filter)
 	found := all.Requests
-	result := cancellation{More: len(found) > maxCancelled, Unreadable: all.NumUnreadable()}
-	found = found[:min(len(found), maxCancelled)]
+	result := cancellation{More: all.More, Unreadable: all.NumUnreadable()}
 	if s.output == "table" {
 		printMany(s.stdout, found, result)
 		printUnreadable(s.stdout, all)

@@ -80,19 +80,28 @@ func (c requestEraseCommand) ids(s *session, d *deployment, address submission.A
 	if c.Address == "" {
 		return ids, nil
 	}
-	found, err := d.FindRequests(s.ctx, s.now(), tables.RequestFilter{Address: address, Limit: maxRequests})
-	for _, record := range found.Requests {
-		ids = append(ids, record.ID)
-	}
-	ids = append(ids, found.Theirs...)
-	if text := unreadable(found); text != "" {
-		fmt.Fprintln(s.stderr, text+". Whose they are is not known.")
-	}
-	if err != nil {
-		for _, id := range ids {
-			fmt.Fprintln(s.stderr, id)
+	all := tables.Found{More: true}
+	filter := tables.RequestFilter{Address: address, Limit: maxRequests}
+	for all.More {
+		found, err := d.FindRequests(s.ctx, s.now(), filter)
+		for _, record := range found.Requests {
+			ids = append(ids, record.ID)
+			filter.Before = record.ID
 		}
-		return nil, fmt.Errorf("nothing is erased: %w", s.partly(found, err))
+		ids = append(ids, found.Theirs...)
+		all.More, all.Looked = found.More, all.Looked+found.Looked
+		all.Theirs = append(all.Theirs, found.Theirs...)
+		all.Unreadable = append(all.Unreadable, found.Unreadable...)
+		all.Unnamed += found.Unnamed
+		if err != nil {
+			for _, id := range ids {
+				fmt.Fprintln(s.stderr, id)
+			}
+			return nil, fmt.Errorf("nothing is erased: %w", s.partly(all, err))
+		}
+	}
+	if text := unreadable(all); text != "" {
+		fmt.Fprintln(s.stderr, text+". Whose they are is not known.")
 	}
 	return ids, nil
 }

@@ -97,13 +97,6 @@ func (r *requestID) find(s *session, d *deployment) error {
 	return nil
 }
 
-// referenceFilter finds the requests of the second in which the request of the reference was
-// issued.
-func referenceFilter(reference submission.Reference) tables.RequestFilter {
-	at := reference.Issued()
-	return tables.RequestFilter{Since: at, Until: at, Limit: maxRequests}
-}
-
 // parseAddress parses an address as the form does.
 func parseAddress(text string) (submission.Address, error) {
 	address, err := submission.ParseAddress(text)
@@ -134,9 +127,9 @@ func joined(states []request.State) string {
 	return strings.Join(texts, ", ")
 }
 
-// filter returns what the flags ask for, with room for one more request than the limit.
+// filter returns what the flags ask for.
 func (c requestListCommand) filter(now time.Time) (tables.RequestFilter, error) {
-	filter := tables.RequestFilter{Limit: c.Limit + 1}
+	filter := tables.RequestFilter{Limit: c.Limit}
 	if c.Limit < 1 || c.Limit > maxRequests {
 		return filter, usage("--limit must be from 1 to %d", maxRequests)
 	}
@@ -181,7 +174,7 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	reference, err := c.reference()
+	filter.Reference, err = c.reference()
 	if err != nil {
 		return err
 	}
@@ -189,25 +182,16 @@ func (c requestListCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	if reference != "" {
-		of := referenceFilter(reference)
-		filter.Since, filter.Until, filter.Limit = of.Since, of.Until, of.Limit
-	}
 	found, err := d.FindRequests(s.ctx, s.now(), filter)
 	if err != nil && found.Looked == 0 && s.ctx.Err() == nil {
 		return err
 	}
-	if reference != "" {
-		found.Keep(func(id submission.ID) bool { return id.Reference() == reference })
-	}
-	requests := found.Requests
 	answer := struct {
 		Requests   []operate.RequestSummary `json:"requests"`
 		More       bool                     `json:"more"`
 		Unreadable int                      `json:"unreadable"`
 		Incomplete bool                     `json:"incomplete"` // the search has not come to its end
-	}{operate.ListRequests(requests[:min(c.Limit, len(requests))], c.ShowAddresses), len(requests) > c.Limit,
-		found.NumUnreadable(), err != nil}
+	}{operate.ListRequests(found.Requests, c.ShowAddresses), found.More, found.NumUnreadable(), err != nil}
 	printed := s.print(answer, func(w io.Writer) {
 		printRequests(w, answer.Requests)
 		if answer.More {

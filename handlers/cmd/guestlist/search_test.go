@@ -158,3 +158,15 @@ func TestLongSearchTellsHowFarItIs(t *testing.T) {
 		t.Errorf("a page may take %s; the documentation says 30 seconds", pageTime)
 	}
 }
+
+func TestErasureByAddressIsOfAllRequests(t *testing.T) {
+	const n = 2*maxRequests + 1
+	now := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	service := largeService(t, n, now)
+	service.Cut = 0
+	code, stdout, stderr := runOn(t, t.Context(), service, now, func(int) {},
+		"request", "erase", "--address", "ana@contoso.com")
+	if code != exitUsage || !strings.Contains(stdout+stderr, fmt.Sprintf("Erase the personal data of %d requests", n)) {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
