@@ -418,3 +418,19 @@ func TestRowWithEmptyPartitionKeyIsNotChanged(t *testing.T) {
 		}
 	}
 }
+
+func TestCountersOfRowNameNoAddress(t *testing.T) {
+	store := newTestStore(t, nil)
+	shown := map[string]string{"ana@contoso.com": "an address of contoso.com", "*.contoso.com": "*.contoso.com"}
+	for partition, want := range shown {
+		limits := policy.Limits{Row: policy.RowKey{Partition: partition, Name: "row"}, MaxGuests: 3}
+		taken, err := store.TakeSeat(t.Context(), limits, "2026-11-23", newRequest(t).ID)
+		if err != nil || !taken {
+			t.Fatalf("taken: %t, %v", taken, err)
+		}
+		counters, err := get(t.Context(), store.seats, seatPartition(limits.Row), totalName)
+		if err != nil || counters.columns[partitionColumn] != want {
+			t.Errorf("%s: %v, %v", partition, counters.columns, err)
+		}
+	}
+}

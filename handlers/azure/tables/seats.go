@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
@@ -22,7 +23,7 @@ const (
 
 	takenColumn     = "Taken"
 	dayColumn       = "Day"
-	partitionColumn = "PolicyPartition" // for people who look at the table
+	partitionColumn = "PolicyPartition" // for people who look at the table; see shownPartition
 	nameColumn      = "PolicyRow"
 )
 
@@ -214,12 +215,13 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 	for i, name := range []string{totalName, dayNamePrefix + day} {
 		stored, err := get(ctx, s.seats, partition, name)
 		if hasCode(err, aztables.ResourceNotFound) {
-			stored = newRow(partition, name, []field{{partitionColumn, &key.Partition}, {nameColumn, &key.Name}})
+			stored = newRow(partition, name, []field{{nameColumn, &key.Name}})
 			err = nil
 		}
 		if err != nil {
 			return [2]tally{}, err
 		}
+		stored.set(partitionColumn, shownPartition(key.Partition))
 		columns := reader{row: stored}
 		counters[i] = tally{stored, columns.count(takenColumn)}
 		if columns.err != nil {
@@ -227,6 +229,16 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 		}
 	}
 	return counters, nil
+}
+
+// shownPartition returns how the counters of a row name its partition. Counters stay after the
+// address of a guest was erased, so they have none.
+func shownPartition(partition string) string {
+	_, domain, isAddress := strings.Cut(partition, "@")
+	if isAddress {
+		return "an address of " + domain
+	}
+	return partition
 }
 
 // count changes a seat together with its counters, unless one of them has changed since it was
