@@ -1,7 +1,10 @@
 package request
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,6 +44,9 @@ type Outline struct {
 	Personal         bool     // there is personal data
 	Faults           []string // what is wrong with the columns, without their values
 }
+
+// Erasing reports whether the request is to be erased, or is.
+func (o Outline) Erasing() bool { return o.Withdrawal.Open() || !o.Erased.IsZero() }
 
 // hidden replaces what was erased.
 const hidden = "(erased)"
@@ -117,4 +123,36 @@ func encode(value any) (string, error) {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(value)
 	return strings.TrimSuffix(text.String(), "\n"), err
+}
+
+// About reports whether the letter has the id of the request in it.
+func (l DeadLetter) About(id submission.ID) bool { return bytes.Contains(l.Body, []byte(id)) }
+
+// Names reports whether the letter has exactly this address in it, in any case and also behind an
+// escape of JSON: an address that only ends or begins like it belongs to somebody else.
+func (l DeadLetter) Names(address submission.Address) bool {
+	const before = `(^|\\[bfnrt]|\\u[0-9a-f]{4}|[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-])`
+	const after = `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`
+	return regexp.MustCompile(`(?i)` + before + regexp.QuoteMeta(address.String()) + after).Match(l.Body)
+}
+
+// DropDeadLetters removes the dead letters that fit, and returns how many.
+func DropDeadLetters(
+	ctx context.Context, store DeadLetterStore, fit func(DeadLetter) bool,
+) (dropped int, err error) {
+	kept, err := store.AllDeadLetters(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the dead letters: %w", err)
+	}
+	for _, letter := range kept {
+		if !fit(letter) {
+			continue
+		}
+		err = store.DropDeadLetter(ctx, letter.ID, "")
+		if err != nil {
+			return dropped, fmt.Errorf("forgetting a dead letter: %w", err)
+		}
+		dropped++
+	}
+	return dropped, nil
 }

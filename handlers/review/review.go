@@ -23,12 +23,13 @@ const endTimeout = time.Minute
 
 // Config is what a Reviewer is made of. All of it is required.
 type Config struct {
-	Store     request.Store
-	Seats     request.Seats
-	Records   request.Records
-	MailStore request.MailStore
-	Now       func() time.Time
-	By        string // the identity that the person signed in with
+	Store       request.Store
+	Seats       request.Seats
+	Records     request.Records
+	MailStore   request.MailStore
+	DeadLetters request.DeadLetterStore
+	Now         func() time.Time
+	By          string // the identity that the person signed in with
 }
 
 // Reviewer lets a person decide about requests. A decision is stored with the person's identity;
@@ -46,8 +47,9 @@ type Reviewer struct {
 
 // New returns a Reviewer, or an error that names what is missing.
 func New(config Config) (*Reviewer, error) {
-	if config.Store == nil || config.Seats == nil || config.Records == nil || config.MailStore == nil || config.Now == nil {
-		return nil, errors.New("review: Config must have Store, Seats, Records, MailStore and Now")
+	if config.Store == nil || config.Seats == nil || config.Records == nil ||
+		config.MailStore == nil || config.DeadLetters == nil || config.Now == nil {
+		return nil, errors.New("review: Config must have Store, Seats, Records, MailStore, DeadLetters and Now")
 	}
 	if strings.TrimSpace(config.By) == "" {
 		return nil, errors.New("review: Config.By is missing: a decision needs the name of who made it")
@@ -173,9 +175,10 @@ func (v *Reviewer) forgetMailsOf(ctx context.Context, r request.Request) (reques
 	return saved, nil
 }
 
-// eraseUnreadable erases the personal data of a request that can't be read, at once. The worker
-// ends the request, and gives back what it holds, once it can be read. It returns what is known of
-// it. The due entry is written before, as in save.
+// eraseUnreadable erases the personal data of a request that can't be read, at once, and the dead
+// letters about it, which may have what was submitted. The worker ends the request, and gives back
+// what it holds, once it can be read. It returns what is known of it. The due entry is written
+// before, as in save.
 func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (request.Request, error) {
 	now := v.config.Now().UTC()
 	err := v.config.Store.Wait(ctx, id, now.Add(request.ChangeTimeout))
@@ -187,6 +190,13 @@ func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (reque
 	if err != nil {
 		return request.Request{}, fmt.Errorf("erasing a request that can't be read: %w", err)
 	}
+	// The worker keeps none any more now.
+	_, err = request.DropDeadLetters(ctx, v.config.DeadLetters, func(letter request.DeadLetter) bool {
+		return letter.About(id)
+	})
+	if err != nil {
+		return request.Request{}, err
+	}
 	err = v.config.Store.Wait(ctx, id, now)
 	if err != nil {
 		return request.Request{}, fmt.Errorf("writing the due entry (the personal data is erased): %w", err)
@@ -194,24 +204,52 @@ func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (reque
 	return request.Request{ID: id, Withdrawal: wish}, nil
 }
 
-// ForgetMails forgets what is known about the mailbox of the address, and which mails the address
-// has had by requests that were withdrawn since, which no longer say whose they were. found says
-// whether there was any of that.
-func (v *Reviewer) ForgetMails(ctx context.Context, address submission.Address) (found bool, err error) {
+// Traces is what was kept of an address besides the records of its requests.
+type Traces struct {
+	Mails       bool // which mails the address has had, or what is known about its mailbox
+	DeadLetters int  // that name the address
+}
+
+// Any reports whether there was anything.
+func (t Traces) Any() bool { return t != Traces{} }
+
+// ForgetAddress forgets what is kept of an address besides the records of its requests, and returns
+// what that was. The places that can hold an address, or its hash, are these:
+//
+//   - the record of a request: Erase
+//   - the claim on the address, and what is known about its mailbox: the worker removes both when
+//     it erases a request as a person wishes, and ForgetAddress what requests have left that were
+//     withdrawn, which no longer say whose they were
+//   - dead letters: the worker removes those that name the address or the request when it erases
+//     one, and ForgetAddress those that name the address
+//   - policy rows: only admins change them
+//   - the messages on the queues: the host removes them after days at most
+//
+// Nothing else may hold an address, such as a history, a list of what waits or the counters of rows.
+func (v *Reviewer) ForgetAddress(ctx context.Context, address submission.Address) (found Traces, err error) {
+	dropped, err := request.DropDeadLetters(ctx, v.config.DeadLetters, func(letter request.DeadLetter) bool {
+		return letter.Names(address)
+	})
+	found.DeadLetters = dropped
+	if err != nil {
+		return found, err
+	}
 	forgotten, err := v.config.Records.ForgetMails(ctx, request.Mails{Address: address}, 1)
 	if err != nil {
-		return false, fmt.Errorf("forgetting the mails of an address: %w", err)
+		return found, fmt.Errorf("forgetting the mails of an address: %w", err)
 	}
+	found.Mails = forgotten > 0
 	mailbox, err := v.config.MailStore.Mailbox(ctx, address)
 	known := err != nil || mailbox != request.Mailbox{}
 	if err != nil && problem.CodeOf(err) != problem.RecordUnreadable {
-		return forgotten > 0, fmt.Errorf("reading what is known about the mailbox: %w", err)
+		return found, fmt.Errorf("reading what is known about the mailbox: %w", err)
 	}
 	err = v.config.MailStore.DropMailbox(ctx, address)
 	if err != nil {
-		return forgotten > 0, fmt.Errorf("forgetting the mailbox: %w", err)
+		return found, fmt.Errorf("forgetting the mailbox: %w", err)
 	}
-	return forgotten > 0 || known, nil
+	found.Mails = found.Mails || known
+	return found, nil
 }
 
 // change applies decide to a request in one of the states, and makes it due. outcome completes the

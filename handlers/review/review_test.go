@@ -61,7 +61,7 @@ func newOffice(t *testing.T, state request.State, change ...func(*request.Reques
 }
 
 func (o *office) config() review.Config {
-	return review.Config{Store: o.store, Seats: o.store, Records: o.store, MailStore: o.store, By: desk,
+	return review.Config{Store: o.store, Seats: o.store, Records: o.store, MailStore: o.store, DeadLetters: o.store, By: desk,
 		Now: func() time.Time { return o.now }}
 }
 
@@ -133,6 +133,7 @@ func TestNewNeedsEverything(t *testing.T) {
 		"no seats":   func(c *review.Config) { c.Seats = nil },
 		"no records": func(c *review.Config) { c.Records = nil },
 		"no mails":   func(c *review.Config) { c.MailStore = nil },
+		"no letters": func(c *review.Config) { c.DeadLetters = nil },
 		"no clock":   func(c *review.Config) { c.Now = nil },
 		"no name":    func(c *review.Config) { c.By = " \t" },
 	}
@@ -437,6 +438,25 @@ func (o *office) mailbox() request.Mailbox {
 	return must(o.store.Mailbox(o.t.Context(), o.request.Submission.Email))(o.t)
 }
 
+// letter keeps a dead letter.
+func (o *office) letter(id, body string) {
+	o.t.Helper()
+	letter := request.DeadLetter{ID: id, Queue: submission.Queue, At: start, Body: []byte(body)}
+	err := o.store.KeepDeadLetter(o.t.Context(), letter)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// letters returns the ids of the dead letters that are kept.
+func (o *office) letters() (ids []string) {
+	o.t.Helper()
+	for _, letter := range must(o.store.AllDeadLetters(o.t.Context()))(o.t) {
+		ids = append(ids, letter.ID)
+	}
+	return ids
+}
+
 // TestEndingGivesBackWhatRequestHolds denies and cancels while the claim on the address is in each
 // of its states.
 func TestEndingGivesBackWhatRequestHolds(t *testing.T) {
@@ -706,14 +726,18 @@ func TestErasureOfErasedRequestForgetsItsMailsOnly(t *testing.T) {
 	}
 }
 
-func TestForgetMailsOfAddress(t *testing.T) {
+func TestTracesOfAddressAreForgotten(t *testing.T) {
 	tests := map[string]struct {
 		known func(*office)
-		found bool
+		found review.Traces
 	}{
-		"nothing is known": {func(*office) {}, false},
-		"it has had mails": {func(o *office) { o.claimed(o.mails()) }, true},
-		"it was proved":    {func(o *office) { o.proved() }, true},
+		"nothing is known": {func(*office) {}, review.Traces{}},
+		"it has had mails": {func(o *office) { o.claimed(o.mails()) }, review.Traces{Mails: true}},
+		"it was proved":    {func(o *office) { o.proved() }, review.Traces{Mails: true}},
+		"a dead letter names it": {func(o *office) {
+			o.letter("theirs", `{"email":"Ana@contoso.com"}`)
+			o.letter("also theirs", `somebody wrote to ana@contoso.com.`)
+		}, review.Traces{DeadLetters: 2}},
 		"it is not readable": {func(o *office) {
 			o.proved()
 			o.store.FailBefore = func(op string) error {
@@ -722,14 +746,15 @@ func TestForgetMailsOfAddress(t *testing.T) {
 				}
 				return nil
 			}
-		}, true},
+		}, review.Traces{Mails: true}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t, request.Cancelled)
 			address := o.request.Submission.Email
 			test.known(o)
-			found, err := o.ForgetMails(t.Context(), address)
+			o.letter("others", `{"email":"bo.ana@contoso.com"}`)
+			found, err := o.ForgetAddress(t.Context(), address)
 			if found != test.found || err != nil {
 				t.Errorf("%v, %v", found, err)
 			}
@@ -738,25 +763,29 @@ func TestForgetMailsOfAddress(t *testing.T) {
 			if claim != (request.Claim{}) || o.mailbox() != (request.Mailbox{}) {
 				t.Errorf("left: %+v, %+v", claim, o.mailbox())
 			}
-			found, err = o.ForgetMails(t.Context(), address)
-			if found || err != nil {
+			if letters := o.letters(); !slices.Equal(letters, []string{"others"}) {
+				t.Errorf("left are the dead letters %q", letters)
+			}
+			found, err = o.ForgetAddress(t.Context(), address)
+			if found.Any() || err != nil {
 				t.Errorf("again: %v, %v", found, err)
 			}
 		})
 	}
 }
 
-func TestForgettingMailsDuringStorageFaults(t *testing.T) {
-	for _, op := range []string{"ForgetMails", "Mailbox", "DropMailbox"} {
+func TestForgettingAddressDuringStorageFaults(t *testing.T) {
+	for _, op := range []string{"AllDeadLetters", "DropDeadLetter", "ForgetMails", "Mailbox", "DropMailbox"} {
 		o := newOffice(t, request.Cancelled)
 		o.proved()
+		o.letter("theirs", "ana@contoso.com")
 		o.store.FailBefore = func(now string) error {
 			if now == op {
 				return errors.New("the table is away")
 			}
 			return nil
 		}
-		_, err := o.ForgetMails(t.Context(), o.request.Submission.Email)
+		_, err := o.ForgetAddress(t.Context(), o.request.Submission.Email)
 		o.store.FailBefore = nil
 		if problem.CodeOf(err) != problem.StorageUnavailable || o.mailbox() == (request.Mailbox{}) {
 			t.Errorf("%s: %v, %+v", op, err, o.mailbox())

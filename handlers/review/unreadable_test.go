@@ -15,9 +15,14 @@ func TestUnreadableRequestIsErased(t *testing.T) {
 	if _, err := o.Cancel(t.Context(), o.request.ID, "why not"); problem.CodeOf(err) != problem.RecordUnreadable {
 		t.Errorf("cancelling: %v", err)
 	}
+	o.letter("its submission", `{"id":"`+string(o.request.ID)+`","submission":{"email":"ana@contoso.com"}}`)
+	o.letter("another one", `{"email":"bo@contoso.com"}`)
 	result, err := o.Erase(t.Context(), o.request.ID)
 	if err != nil || result.ID != o.request.ID || result.State != "" || result.Withdrawal.By != desk {
 		t.Fatalf("got %+v, %v", result, err)
+	}
+	if letters := o.letters(); len(letters) != 1 || letters[0] != "another one" {
+		t.Errorf("left are the dead letters %q", letters)
 	}
 	o.store.Mend(memstore.Record{Request: o.request.ID})
 	r := o.load()

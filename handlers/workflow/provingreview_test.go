@@ -245,10 +245,10 @@ func TestErasureByAddressForgetsMailbox(t *testing.T) {
 	if mailbox.StoppedAt.IsZero() {
 		t.Errorf("%+v", mailbox)
 	}
-	found := must(w.reviewer().ForgetMails(t.Context(), address))(t)
+	traces := must(w.reviewer().ForgetAddress(t.Context(), address))(t)
 	mailbox = must(w.store.Mailbox(t.Context(), address))(t)
-	if !found || mailbox != (request.Mailbox{}) {
-		t.Errorf("found: %v, left: %+v", found, mailbox)
+	if !traces.Mails || mailbox != (request.Mailbox{}) {
+		t.Errorf("found: %+v, left: %+v", traces, mailbox)
 	}
 	second := w.signUp("ana@contoso.com")
 	w.wantMails("ana@contoso.com", 2)

@@ -19,7 +19,7 @@ import (
 
 func (w *world) reviewer() *review.Reviewer {
 	w.t.Helper()
-	desk := must(review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, MailStore: w.store, Now: w.clock, By: "desk@wingtiptoys.com"}))(w.t)
+	desk := must(review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, MailStore: w.store, DeadLetters: w.store, Now: w.clock, By: "desk@wingtiptoys.com"}))(w.t)
 	return desk
 }
 
@@ -340,7 +340,7 @@ func TestDecisionsNeedWordsAndAName(t *testing.T) {
 		}
 	}
 	w.wantState(id, request.Review)
-	_, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, MailStore: w.store, Now: w.clock, By: " "})
+	_, err := review.New(review.Config{Store: w.store, Seats: w.store, Records: w.store, MailStore: w.store, DeadLetters: w.store, Now: w.clock, By: " "})
 	if err == nil {
 		t.Error("a reviewer without a name")
 	}

@@ -559,9 +559,9 @@ func TestRememberedMailsAreForgotten(t *testing.T) {
 		id := w.withdrawnAfterMail()
 		address := must(submission.ParseAddress("ana@contoso.com"))(t)
 		for _, want := range []bool{true, false} {
-			forgotten, err := w.reviewer().ForgetMails(t.Context(), address)
-			if err != nil || forgotten != want {
-				t.Errorf("forgotten %v, %v", forgotten, err)
+			traces, err := w.reviewer().ForgetAddress(t.Context(), address)
+			if err != nil || traces.Mails != want {
+				t.Errorf("forgotten %v, %v", traces, err)
 			}
 		}
 		if claim, created := w.claim(id); !created {

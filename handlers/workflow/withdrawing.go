@@ -1,10 +1,7 @@
 package workflow
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"regexp"
 	"time"
 
 	"guestlist/handlers/problem"
@@ -115,30 +112,15 @@ func (j *job) outcome(ctx context.Context, claim request.Claim) (wait time.Durat
 // one that names the address. A partner who withdraws has not proved to own the mailbox, and must
 // not remove what others sent from it.
 func (j *job) dropDeadLetters(ctx context.Context) (next, error) {
-	kept, err := j.config.DeadLetters.AllDeadLetters(ctx)
-	if err != nil {
-		return stop, fmt.Errorf("reading the dead letters: %w", err)
-	}
 	address := j.Request.Submission.Email
 	byAddress := j.Request.Withdrawal.By != request.ThePartner && address != submission.Address{}
-	for _, letter := range kept {
-		if !bytes.Contains(letter.Body, []byte(j.Request.ID)) && !(byAddress && names(letter.Body, address)) {
-			continue
-		}
-		err = j.config.DeadLetters.DropDeadLetter(ctx, letter.ID, "")
-		if err != nil {
-			return stop, fmt.Errorf("forgetting a dead letter: %w", err)
-		}
+	_, err := request.DropDeadLetters(ctx, j.config.DeadLetters, func(letter request.DeadLetter) bool {
+		return letter.About(j.Request.ID) || byAddress && letter.Names(address)
+	})
+	if err != nil {
+		return stop, err
 	}
 	return proceed, nil
-}
-
-// names reports whether a message has exactly this address in it, in any case and also behind an
-// escape of JSON: an address that only ends or begins like it belongs to somebody else.
-func names(body []byte, address submission.Address) bool {
-	const before = `(^|\\[bfnrt]|\\u[0-9a-f]{4}|[^a-z0-9.!#$%&'*+/=?^_{|}~\x60-])`
-	const after = `([^a-z0-9.-]|[.]([^a-z0-9]|$)|$)`
-	return regexp.MustCompile(`(?i)` + before + regexp.QuoteMeta(address.String()) + after).Match(body)
 }
 
 // eraseWithdrawn ends the request and erases the personal data in it.

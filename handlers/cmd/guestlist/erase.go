@@ -100,6 +100,7 @@ func (c requestEraseCommand) ids(s *session, d *deployment, address submission.A
 			return nil, fmt.Errorf("nothing is erased: %w", s.partly(all, err))
 		}
 	}
+	all.Theirs = nil
 	if text := unreadable(all); text != "" {
 		fmt.Fprintln(s.stderr, text+". Whose they are is not known.")
 	}
@@ -132,12 +133,16 @@ func warnOfRows(s *session, d *deployment, ids []submission.ID, address submissi
 	return nil
 }
 
-// erasure is what came of requests that are to be erased. Failures are at most maxNamed.
+// erasure is what came of requests and an address that are to be erased. Failures are at most
+// maxNamed.
 type erasure struct {
 	Requests  []operate.RequestSummary `json:"requests"`
 	NotErased int                      `json:"notErased"`
 	Failures  []failedRequest          `json:"failures"`
 	Untried   int                      `json:"untried"`
+	// What was kept of the address besides.
+	MailsForgotten bool `json:"mailsForgotten"`
+	DeadLetters    int  `json:"deadLetters"`
 }
 
 // erase erases the requests, and what is kept of the address besides if one is given. It prints
@@ -161,17 +166,17 @@ func (c requestEraseCommand) erase(
 	if len(c.ID) == 1 && len(failed) == 1 {
 		return unknown(ids[0], failed[0].Err)
 	}
-	forgotten := false
+	var traces review.Traces
 	if err == nil && c.Address != "" {
-		// A withdrawn request does not say whose it was; what it left is found by the address only.
-		forgotten, err = reviewer.ForgetMails(s.ctx, address)
-		if err == nil && !forgotten && len(ids) == 0 {
-			return problem.New(problem.InvalidInput, "no request of this address holds personal data")
+		traces, err = reviewer.ForgetAddress(s.ctx, address)
+		if err == nil && !traces.Any() && len(ids) == 0 {
+			return problem.New(problem.InvalidInput,
+				"no request of this address holds personal data, and nothing else is kept of it")
 		}
 	}
 	result := erasure{
 		operate.ListRequests(erased, false), len(failed), failedRequests(failed),
-		len(ids) - len(erased) - len(failed),
+		len(ids) - len(erased) - len(failed), traces.Mails, traces.DeadLetters,
 	}
 	// What is done is printed, whatever happened to the rest.
 	err = errors.Join(err, s.print(result, func(w io.Writer) {
@@ -180,7 +185,10 @@ func (c requestEraseCommand) erase(
 		if result.Untried > 0 {
 			fmt.Fprintf(w, "%d were not tried.\n", result.Untried)
 		}
-		if forgotten {
+		if traces.DeadLetters > 0 {
+			fmt.Fprintf(w, "Dead letters that named the address, and are deleted: %d.\n", traces.DeadLetters)
+		}
+		if traces.Mails {
 			fmt.Fprintln(w, "That the address has had mails, by requests that were withdrawn, is forgotten, and so is its mailbox.")
 		}
 	}))

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,6 +53,7 @@ func TestMain(m *testing.M) {
 //	lacks PERMISSION...              take permissions away from the app
 //	invited N GUESTS MEMBERSHIPS     fail unless the tenant has these numbers of each
 //	keep ID TEXT                     store a dead letter
+//	nowhere ADDRESS                  fail if a table but that of the rows has the address, or its hash
 //	reports PERMISSION...            store a report of the app with its permissions
 //	reports-mail SERVICE SENDER ANSWER WORDS [PROOF]
 //	                                 store one with what it said of its mails
@@ -91,6 +95,7 @@ func TestScripts(t *testing.T) {
 			"lacks":             lacks,
 			"invited":           invited,
 			"keep":              keep,
+			"nowhere":           nowhere,
 			"reports":           reports,
 			"checked":           checked,
 			"reports-mail":      reportsMail,
@@ -231,6 +236,37 @@ func spoil(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = table.UpdateEntity(context.Background(), changed, &aztables.UpdateEntityOptions{UpdateMode: aztables.UpdateModeMerge})
 	ts.Check(err)
+}
+
+// nowhere looks through every value of every table but that of the rows, which are an admin's.
+func nowhere(ts *testscript.TestScript, not bool, args []string) {
+	var at struct{ Storage string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(runFile)), &at))
+	service, err := aztables.NewServiceClientFromConnectionString(at.Storage, nil)
+	ts.Check(err)
+	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(args[0])))
+	var places []string
+	for _, name := range slices.DeleteFunc(tables.Names(), func(name string) bool { return name == "Policies" }) {
+		for pages := service.NewClient(name).NewListEntitiesPager(nil); pages.More(); {
+			page, err := pages.NextPage(context.Background())
+			ts.Check(err)
+			for _, entity := range page.Entities {
+				var row map[string]any
+				ts.Check(json.Unmarshal(entity, &row))
+				for column, value := range row {
+					text, _ := value.(string)
+					decoded, _ := base64.StdEncoding.DecodeString(text) // how bytes are sent
+					text = strings.ToLower(text + " " + string(decoded))
+					if strings.Contains(text, args[0]) || strings.Contains(text, hash) {
+						places = append(places, fmt.Sprintf("%s, column %s of %v %v", name, column, row["PartitionKey"], row["RowKey"]))
+					}
+				}
+			}
+		}
+	}
+	if (len(places) == 0) == not {
+		ts.Fatalf("it is in these places:\n%s", strings.Join(places, "\n"))
+	}
 }
 
 func edit(ts *testscript.TestScript, _ bool, args []string) {

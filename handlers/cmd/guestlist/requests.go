@@ -268,7 +268,7 @@ func (s *session) reviewer(d *deployment) (*review.Reviewer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding out under which name the decision is recorded: %w", err)
 	}
-	return review.New(review.Config{Store: d, Seats: d, Records: d, MailStore: d, Now: s.now, By: by})
+	return review.New(review.Config{Store: d, Seats: d, Records: d, MailStore: d, DeadLetters: d, Now: s.now, By: by})
 }
 
 // act acts on the request as the person who is signed in.

@@ -134,7 +134,7 @@ func (r *run) actOnWith(id submission.ID, act string) {
 	var c *call
 	c = r.start(&instance{admin: true}, name, id, func() error {
 		at := store{r}
-		config := review.Config{Store: at, Seats: at, Records: at, MailStore: at, Now: r.clock, By: admin}
+		config := review.Config{Store: at, Seats: at, Records: at, MailStore: at, DeadLetters: at, Now: r.clock, By: admin}
 		if r.bendPeople != nil {
 			r.bendPeople(&config)
 		}
