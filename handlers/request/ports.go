@@ -24,6 +24,9 @@ type Store interface {
 	// EraseUnreadable does what it can for a request that Load can't read. NotFound if there is
 	// none, Conflict if it can be read, or changes meanwhile.
 	EraseUnreadable(ctx context.Context, id submission.ID, erasure Erasure) error
+	// Outline returns what can be told of a request that Load can't read. NotFound if there is
+	// none.
+	Outline(ctx context.Context, id submission.ID) (Outline, error)
 	// Forget removes a request that has no history. Conflict if it no longer has r.Version; nil if
 	// it is gone.
 	Forget(ctx context.Context, r Request) error

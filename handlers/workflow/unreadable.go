@@ -70,6 +70,9 @@ func (w *Worker) setRecordAside(ctx context.Context, message submission.Message)
 	if err != nil {
 		return fmt.Errorf("noting the %s of request %s: %w", message.Kind, message.ID, err)
 	}
+	if erasure.Wish.Open() {
+		return w.dropAbout(ctx, message.ID)
+	}
 	return nil
 }
 
@@ -85,14 +88,59 @@ func (w *Worker) rest(ctx context.Context, id submission.ID) (due time.Time, err
 }
 
 // keepSubmission keeps a submission whose record can't be read, once: a person who can't repair the
-// record may delete it, and replay the submission.
+// record may delete it, and replay the submission. A record that is to be erased needs none.
 func (w *Worker) keepSubmission(ctx context.Context, message submission.Message) error {
 	body, err := submission.Message{ID: message.ID, Submission: message.Submission}.Encode()
 	if err != nil {
 		return err
 	}
-	return w.Keep(ctx, submission.Queue, "", body, problem.New(problem.RecordUnreadable,
+	return w.keepAbout(ctx, message.ID, submission.Queue, "", body, problem.New(problem.RecordUnreadable,
 		"the record of request %s can't be read; replay its submission if the record is deleted", message.ID))
+}
+
+// keepAbout is Keep for a message about a request, unless that is to be erased: the message may have
+// words of somebody. If nobody can tell, it is kept: a message must not be lost.
+func (w *Worker) keepAbout(
+	ctx context.Context, id submission.ID, queue, messageID string, body []byte, why error,
+) error {
+	erasing, err := w.erasing(ctx, id)
+	if err == nil && erasing {
+		return nil
+	}
+	err = w.Keep(ctx, queue, messageID, body, why)
+	if err != nil {
+		return err
+	}
+	// Who erases notes that first, and then drops what is kept. So one of the two finds the letter.
+	erasing, err = w.erasing(ctx, id)
+	if err != nil || !erasing {
+		return err
+	}
+	return w.dropAbout(ctx, id)
+}
+
+// erasing reports whether the request is to be erased, or is, also if its record can't be read. The
+// id may be empty, for none.
+func (w *Worker) erasing(ctx context.Context, id submission.ID) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	outline, err := w.config.Store.Outline(ctx, id)
+	if problem.CodeOf(err) == problem.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking whether request %s is to be erased: %w", id, err)
+	}
+	return outline.Erasing(), nil
+}
+
+// dropAbout forgets the dead letters about a request.
+func (w *Worker) dropAbout(ctx context.Context, id submission.ID) error {
+	_, err := request.DropDeadLetters(ctx, w.config.DeadLetters, func(letter request.DeadLetter) bool {
+		return letter.About(id)
+	})
+	return err
 }
 
 // awaitReadable lets a request wait that can be read, and needs something else that can't: the

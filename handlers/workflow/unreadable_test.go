@@ -75,6 +75,56 @@ func TestErasedUnreadableRequestGivesItsSeatBack(t *testing.T) {
 	w.wantSeats("contoso.com", "r", 0)
 }
 
+// TestErasedUnreadableRequestLeavesNoDeadLetter lets messages of a request come again that can't be
+// read: before it is erased, afterwards, and while the worker keeps one.
+func TestErasedUnreadableRequestLeavesNoDeadLetter(t *testing.T) {
+	ask := map[string]func(*assembly, submission.ID){
+		"by an admin": func(a *assembly, id submission.ID) { must(a.reviewer().Erase(a.t.Context(), id))(a.t) },
+		"by the partner": func(a *assembly, id submission.ID) {
+			ok(a.t, a.worker.Advance(a.t.Context(), submission.Message{ID: id, Kind: submission.Withdraw}))
+		},
+	}
+	for by, erase := range ask {
+		for _, when := range []string{"before", "after", "while it is kept"} {
+			t.Run("erased "+by+", messages come "+when, func(t *testing.T) {
+				a := newAssembly(t)
+				id := a.waiting("Approvers", paula)
+				sent := a.load(id).Submission
+				first := submission.Message{ID: id, Submission: &sent}
+				vote := a.ballot(id, paula, false)
+				vote.Note = "I know him, he has left the company"
+				a.store.Spoil(memstore.Record{Request: id})
+				come := func() {
+					ok(t, a.worker.Advance(t.Context(), first))
+					a.now = a.now.Add(8 * 24 * time.Hour) // a vote is put back for a week
+					ok(t, a.worker.Vote(t.Context(), "vote", vote))
+				}
+				switch when {
+				case "before":
+					come()
+					if n := len(a.kept()); n != 2 {
+						t.Errorf("%d messages are kept while nobody erases", n)
+					}
+					erase(a, id)
+				case "after":
+					erase(a, id)
+					come()
+				case "while it is kept":
+					a.on("KeepDeadLetter", before, 1, func() error {
+						a.interrupt = nil
+						erase(a, id)
+						return nil
+					})
+					come()
+				}
+				if kept := a.kept(); len(kept) > 0 || len(a.put) > 0 {
+					t.Errorf("kept are %q, and put back %d messages", kept, len(a.put))
+				}
+			})
+		}
+	}
+}
+
 // TestWaitForWhatCannotBeReadAgreesWithItsDueEntry has a clock that goes on with every look at it.
 func TestWaitForWhatCannotBeReadAgreesWithItsDueEntry(t *testing.T) {
 	w := newWorld(t, func(c *workflow.Config) {
@@ -126,7 +176,8 @@ func TestGuestOfRequestErasedWhileUnreadableIsKnown(t *testing.T) {
 }
 
 // TestUnreadableRequestLeavesNoCopiesOnTheQueue delivers messages again and again that can't be
-// deleted, while their request can't be read. What only they know is kept once.
+// deleted, while their request can't be read. What only they know is kept once, until the partner
+// withdraws.
 func TestUnreadableRequestLeavesNoCopiesOnTheQueue(t *testing.T) {
 	w := newWorld(t)
 	w.row("contoso.com", "row", "Action", "invite")
@@ -142,6 +193,9 @@ func TestUnreadableRequestLeavesNoCopiesOnTheQueue(t *testing.T) {
 			if message.Kind == submission.Withdraw && returns < 4 {
 				continue
 			}
+			if message.Kind == submission.Withdraw && len(w.kept()) != 1 {
+				t.Errorf("kept before the withdrawal: %q", w.kept())
+			}
 			if returns > 0 {
 				message.Returns, message.Returned = returns, w.now
 			}
@@ -150,7 +204,7 @@ func TestUnreadableRequestLeavesNoCopiesOnTheQueue(t *testing.T) {
 		}
 		w.now = w.now.Add(time.Minute)
 	}
-	if len(w.put) != 0 || len(w.kept()) != 1 {
+	if len(w.put) != 0 || len(w.kept()) != 0 {
 		t.Errorf("put back: %d messages; kept: %q", len(w.put), w.kept())
 	}
 }

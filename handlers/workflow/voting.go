@@ -85,8 +85,14 @@ func nameOf(message request.DecisionMessage) string {
 	return fmt.Sprintf("an order to %s about request %s", order.Kind, order.ID)
 }
 
-// putDecisionBack puts the message on the queue again, or keeps it if that was done for long.
+// putDecisionBack puts the message on the queue again, or keeps it if that was done for long. One
+// about a request that is to be erased has no effect any more, and is dropped.
 func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message request.DecisionMessage, why error) error {
+	erasing, err := w.erasing(ctx, message.About())
+	if err == nil && erasing { // an error says nothing, and the message must not be lost
+		w.config.Log.WarnContext(ctx, "a decision about a request that is to be erased is dropped", "request", message.About())
+		return nil
+	}
 	returns := message.Returned()
 	plain, err := message.WithReturns(0).Encode()
 	if err != nil {
@@ -102,7 +108,7 @@ func (w *Worker) putDecisionBack(ctx context.Context, messageID string, message 
 	}
 	age := w.config.Now().Sub(message.Sent()).Abs()
 	if age > limit {
-		return w.Keep(ctx, request.DecisionsQueue, messageID, plain, why)
+		return w.keepAbout(ctx, message.About(), request.DecisionsQueue, messageID, plain, why)
 	}
 	rest := min(max(age/4, leastRest), mostRest)
 	err = w.putAgain(ctx, request.DecisionsQueue, plain, body, returns, w.config.Jitter(rest))

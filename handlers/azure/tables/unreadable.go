@@ -122,7 +122,7 @@ func (r row) dropNote() {
 	}
 }
 
-// Outline returns what can be told of a request that can't be read. NotFound if there is none.
+// Outline implements [request.Store].
 func (s *Store) Outline(ctx context.Context, id submission.ID) (request.Outline, error) {
 	doing := fmt.Sprintf("looking at the record of request %s", id)
 	record, err := get(ctx, s.requests, string(id), recordName)

@@ -41,7 +41,7 @@ var partNames = map[part]string{
 // partOf names the part of storage on which an operation works.
 var partOf = map[string]part{
 	"Load": requestsTable, "Save": requestsTable, "History": requestsTable, "Forget": requestsTable,
-	"ScanRequests": requestsTable, "EraseUnreadable": requestsTable,
+	"ScanRequests": requestsTable, "EraseUnreadable": requestsTable, "Outline": requestsTable,
 	"Claim": guestsTable, "ClaimOf": guestsTable, "UpdateClaim": guestsTable,
 	"Release": guestsTable, "ForgetMails": guestsTable, "ForgetOldMails": guestsTable,
 	"Mailbox": guestsTable, "SaveMailbox": guestsTable, "MarkProved": guestsTable,

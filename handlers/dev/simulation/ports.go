@@ -175,6 +175,10 @@ func (s store) EraseUnreadable(_ context.Context, id submission.ID, erasure requ
 	return s.do("EraseUnreadable", func() error { return s.eraseUnreadable(by, id, erasure) })
 }
 
+func (s store) Outline(_ context.Context, id submission.ID) (request.Outline, error) {
+	return get(s, "Outline", func() (request.Outline, error) { return s.memory.Outline(s.context, id) })
+}
+
 func (s store) Forget(_ context.Context, r request.Request) error {
 	return s.do("Forget", func() error {
 		err := s.memory.Forget(s.context, r)

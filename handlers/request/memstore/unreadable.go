@@ -131,3 +131,22 @@ func (s *Store) EraseUnreadable(ctx context.Context, id submission.ID, erasure r
 		return nil
 	})
 }
+
+// Outline implements [request.Store].
+func (s *Store) Outline(ctx context.Context, id submission.ID) (request.Outline, error) {
+	return get(ctx, s, "Outline", func() (request.Outline, error) {
+		r, exists := s.requests[id]
+		if !exists {
+			return request.Outline{}, problem.New(problem.NotFound, "request %s is not stored", id)
+		}
+		outline := request.Outline{
+			ID: id, Erased: r.Erased, Withdrawal: r.Withdrawal,
+			Personal: r.Submission.Email != submission.Address{},
+		}
+		if s.spoilt[Record{Request: id}] != everyColumn {
+			outline.State, outline.Since, outline.GuestID = r.State, r.Since, r.GuestID
+			outline.Created, outline.Changed, outline.Due = r.Created, r.Changed, r.Due
+		}
+		return outline, nil
+	})
+}

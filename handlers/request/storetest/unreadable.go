@@ -71,6 +71,10 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		mend := spoiler.Request(r.ID)
 		wish := request.Instruction{At: stored, By: request.ThePartner}
 		succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Wish: wish}))
+		outline := must(store.Outline(t.Context(), r.ID))(t)
+		if !outline.Withdrawal.At.Equal(stored) || outline.Withdrawal.By != wish.By || !outline.Erasing() || !outline.Personal {
+			t.Errorf("the outline after a wish: %+v", outline)
+		}
 		wish.At = wish.At.Add(time.Hour)
 		succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Wish: wish}))
 		mend()
@@ -81,6 +85,10 @@ var unreadableTests = map[string]func(*testing.T, Store, Spoiler){
 		wantSame(t, "after a wish", want, noted)
 		mend = spoiler.Request(r.ID)
 		succeed(t, store.EraseUnreadable(t.Context(), r.ID, request.Erasure{Data: true, At: stored}))
+		outline = must(store.Outline(t.Context(), r.ID))(t)
+		if !outline.Erased.Equal(stored) || outline.Personal {
+			t.Errorf("the outline after an erasure: %+v", outline)
+		}
 		unreadable(t, "Load of what was erased", errorOf(store.Load(t.Context(), r.ID)))
 		mend()
 		erased := must(store.Load(t.Context(), r.ID))(t)
