@@ -312,7 +312,9 @@ func TestSlowEndInvitesNobody(t *testing.T) {
 					}
 					return saved, err
 				}}
-				desk := must(review.New(review.Config{Store: slow, Seats: w.store, Records: w.store, MailStore: w.store, Now: w.clock, By: "desk"}))(t)
+				desk := must(review.New(review.Config{
+					Store: slow, Seats: w.store, Records: w.store, MailStore: w.store, DeadLetters: w.store, Now: w.clock, By: "desk",
+				}))(t)
 				_, err := end(desk, id)
 				w.settle(3)
 				r := w.load(id)
