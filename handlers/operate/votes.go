@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
 	"guestlist/handlers/submission"
@@ -21,10 +22,11 @@ type Voter struct {
 // Words are what a person says with a vote. Reason is for the partner, and Note for colleagues.
 type Words struct{ Reason, Note string }
 
-// NewBallot returns the ballot of a person who has the request before them as it is. The error is
+// NewBallot returns the ballot of a person who has the request before them as it is, and with a yes
+// the terms: those count, and no others. The error is
 // InvalidInput, with a text for the person: the request waits for nobody, or the words are too long
 // or are missing: a no needs some.
-func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time) (request.CastBallot, error) {
+func NewBallot(r request.Request, by Voter, yes bool, terms policy.Terms, words Words, now time.Time) (request.CastBallot, error) {
 	err := r.MayChange("be voted on", request.Review)
 	if err != nil {
 		return request.CastBallot{}, err
@@ -39,7 +41,9 @@ func NewBallot(r request.Request, by Voter, yes bool, words Words, now time.Time
 	ballot := request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by.ID, Name: by.Name, Yes: yes, Note: words.Note, Cast: now,
 	}
-	if !yes {
+	if yes {
+		ballot.Shown = request.TermsMark(terms)
+	} else {
 		ballot.Reason = words.Reason
 	}
 	return request.CastBallot{ID: r.ID, Ballot: ballot}.Check()

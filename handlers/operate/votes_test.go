@@ -58,7 +58,8 @@ func TestVoteIsOnRequestAsItWasSeen(t *testing.T) {
 			if test.change != nil {
 				test.change(&r)
 			}
-			ballot, err := NewBallot(r, anne, test.yes, test.words, now)
+			terms := policy.Terms{Groups: []string{"g"}, UserType: "Guest"}
+			ballot, err := NewBallot(r, anne, test.yes, terms, test.words, now)
 			if test.refuse != "" {
 				if problem.CodeOf(err) != problem.InvalidInput || !strings.Contains(err.Error(), test.refuse) {
 					t.Errorf("got %v", err)
@@ -71,6 +72,9 @@ func TestVoteIsOnRequestAsItWasSeen(t *testing.T) {
 			want := request.Ballot{
 				Seen: r.Mark(), Stage: 1, By: anneID, Name: "Anne", Yes: test.yes, Reason: test.words.Reason, Note: test.words.Note,
 				Cast: now.Truncate(request.Tick),
+			}
+			if test.yes {
+				want.Shown = request.TermsMark(terms)
 			}
 			if ballot.ID != "a" || ballot.Ballot != want {
 				t.Errorf("got %+v, want %+v", ballot, want)

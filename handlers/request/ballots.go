@@ -37,6 +37,9 @@ type CastBallot struct {
 	Returns int
 }
 
+// StaleVote is the name of the event of a vote on something that has changed since.
+const StaleVote = "vote-stale"
+
 // IgnoredVote returns what the history says of a vote in the name of the person that does not
 // count, and why.
 func IgnoredVote(by, why string) string {
@@ -50,11 +53,12 @@ func WhyIgnored(text, by string) (why string, is bool) {
 }
 
 // wireBallot is the JSON form of a CastBallot. It has no terms, groups or authority: those are not
-// for a voter to say.
+// for a voter to say. Shown only names the terms that a yes is for. An older version sends none.
 type wireBallot struct {
 	Version int    `json:"version"`
 	ID      string `json:"id"`
 	Seen    string `json:"seen"` // with a letter in front, because the host re-formats what looks like a time
+	Shown   string `json:"shown,omitempty"`
 	Stage   int    `json:"stage"`
 	By      string `json:"by"`
 	Name    string `json:"name"`
@@ -75,8 +79,8 @@ func (b CastBallot) Encode() ([]byte, error) {
 		return nil, err
 	}
 	encoded, err := json.Marshal(wireBallot{
-		Version: ballotVersion, ID: string(checked.ID), Seen: seenPrefix + checked.Seen, Stage: checked.Stage,
-		By: checked.By, Name: checked.Name, Yes: checked.Yes, Reason: checked.Reason, Note: checked.Note,
+		Version: ballotVersion, ID: string(checked.ID), Seen: seenPrefix + checked.Seen, Shown: checked.Shown,
+		Stage: checked.Stage, By: checked.By, Name: checked.Name, Yes: checked.Yes, Reason: checked.Reason, Note: checked.Note,
 		Cast: strconv.FormatInt(checked.Cast.UnixNano(), 10), Returns: checked.Returns,
 	})
 	if err != nil {
@@ -111,8 +115,8 @@ func DecodeBallot(data []byte) (CastBallot, error) {
 		return fail("does not say when it was cast, or on what")
 	}
 	ballot, err := CastBallot{id, Ballot{
-		Seen: seen, Stage: wire.Stage, By: wire.By, Name: wire.Name, Yes: wire.Yes, Reason: wire.Reason, Note: wire.Note,
-		Cast: time.Unix(0, cast).UTC(),
+		Seen: seen, Shown: wire.Shown, Stage: wire.Stage, By: wire.By, Name: wire.Name, Yes: wire.Yes,
+		Reason: wire.Reason, Note: wire.Note, Cast: time.Unix(0, cast).UTC(),
 	}, wire.Returns}.Check()
 	if err != nil {
 		return fail("has parts that no page and no command would send")
@@ -139,7 +143,8 @@ func (b CastBallot) Check() (CastBallot, error) {
 	case !isID, b.Name == "", utf8.RuneCountInString(b.Name) > maxVoter:
 		return CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: "who decides is not known",
 			Detail: "the ballot has no voter"}
-	case b.Stage < FirstStage, b.Stage > maxStages, markErr != nil, b.Cast.IsZero():
+	case b.Stage < FirstStage, b.Stage > maxStages, markErr != nil, b.Cast.IsZero(),
+		b.Shown != "" && !(b.Yes && isMark(b.Shown)):
 		return CastBallot{}, &problem.Error{Code: problem.InvalidInput, Public: "what is decided on is not known",
 			Detail: "the ballot does not say what it is about"}
 	}

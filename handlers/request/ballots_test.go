@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/handlers/policy"
 	"guestlist/handlers/problem"
 )
 
@@ -18,7 +19,7 @@ const ballotID = "01kvgo0gdbj7gfqfnnkhmrlohdpq93mi8saqok40vp8gklm9"
 // ballotOf returns a ballot with every field set.
 func ballotOf() CastBallot {
 	return CastBallot{ID: ballotID, Ballot: Ballot{
-		Seen: "2026-05-04T09:00:00.1234567Z", Stage: 2, By: "cccccccc-0000-4000-8000-000000000001", Name: "Rita Ruiz", Yes: true,
+		Seen: "2026-05-04T09:00:00.1234567Z", Shown: TermsMark(policy.Terms{UserType: "Guest"}), Stage: 2, By: "cccccccc-0000-4000-8000-000000000001", Name: "Rita Ruiz", Yes: true,
 		Reason: "known", Note: "asked purchasing", Cast: time.Date(2026, 5, 4, 10, 0, 0, 123456700, time.UTC),
 	}}
 }
@@ -49,9 +50,12 @@ func TestBallotIsCheckedBeforeItIsSent(t *testing.T) {
 		wrong  string // what the text for the person says; "" if it is taken
 		want   func(*CastBallot)
 	}{
-		"a no without any words": {change: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, " \n", "\t" }, wrong: "a reason is needed"},
-		"a no with a note only": {change: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, " \n", "asked purchasing" },
-			want: func(b *CastBallot) { b.Yes, b.Reason, b.Note = false, "", "asked purchasing" }},
+		"a no without any words": {change: func(b *CastBallot) { b.Yes, b.Shown, b.Reason, b.Note = false, "", " \n", "\t" }, wrong: "a reason is needed"},
+		"a no with a note only": {change: func(b *CastBallot) { b.Yes, b.Shown, b.Reason, b.Note = false, "", " \n", "asked purchasing" },
+			want: func(b *CastBallot) { b.Yes, b.Shown, b.Reason, b.Note = false, "", "", "asked purchasing" }},
+		"a yes of an older version": {change: func(b *CastBallot) { b.Shown = "" }, want: func(b *CastBallot) { b.Shown = "" }},
+		"terms that are no mark":    {change: func(b *CastBallot) { b.Shown = "Member" }, wrong: "what is decided on"},
+		"a no to some terms":        {change: func(b *CastBallot) { b.Yes = false }, wrong: "what is decided on"},
 		"a yes without one":         {change: func(b *CastBallot) { b.Reason = "" }, want: func(b *CastBallot) { b.Reason = "" }},
 		"a reason that is too long": {change: func(b *CastBallot) { b.Reason = strings.Repeat("x", 501) }, wrong: "at most 500"},
 		"a note that is too long":   {change: func(b *CastBallot) { b.Note = strings.Repeat("x", 501) }, wrong: "at most 500"},
@@ -107,6 +111,7 @@ func TestMessageThatIsNoBallotIsRefused(t *testing.T) {
 		"groups":           with("groups", []string{"aaaaaaaa-0000-4000-8000-000000000001"}),
 		"an authority":     with("authority", "reviewer"),
 		"terms":            with("terms", map[string]any{"userType": "Member"}),
+		"terms as a mark":  with("shown", map[string]any{"userType": "Member"}),
 		"another version":  with("version", 2),
 		"no id":            with("id", "x"),
 		"a time of a host": with("cast", "2026-05-04T10:00:00Z"),

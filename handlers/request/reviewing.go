@@ -19,6 +19,8 @@ type Vote struct {
 	// Authority says why the vote counts.
 	Authority Authority `json:"authority"`
 	Yes       bool      `json:"yes"`
+	// Shown is that of the ballot, see [Ballot].
+	Shown string `json:"shown,omitempty"`
 	// Reason is what the partner may be told about a no, and Note what only colleagues see. Either
 	// may be empty, and may hold personal data.
 	Reason string    `json:"reason,omitempty"`
@@ -41,7 +43,10 @@ const (
 // Ballot is a vote that a person has cast and that nobody has applied yet.
 type Ballot struct {
 	// Seen is the Mark of the request that the person had before them.
-	Seen   string    `json:"seen"`
+	Seen string `json:"seen"`
+	// Shown is the TermsMark of the terms that the person had before them. A yes counts for no
+	// others. It is empty in a no, and in a yes of an older version, which does not count.
+	Shown  string    `json:"shown,omitempty"`
 	Stage  int       `json:"stage"`
 	By     string    `json:"by"` // object id, in lower case
 	Name   string    `json:"name"`
@@ -122,6 +127,14 @@ func (c *Change) BeginStage(stage, within int) {
 	c.SetDeadline(within)
 }
 
+// ReviewAnew begins the review of a request in Review again, without the votes so far.
+func (c *Change) ReviewAnew(within int) {
+	v := *c.Request.Reviewing
+	v.Votes = nil
+	c.Request.Reviewing = &v
+	c.BeginStage(FirstStage, within)
+}
+
 // SetDeadline notes when the present stage of a request in Review ends if nobody decides.
 func (c *Change) SetDeadline(within int) {
 	v := *c.Request.Reviewing
@@ -177,6 +190,13 @@ func (v Reviewing) VoteOf(id string) (Vote, bool) {
 		return Vote{}, false
 	}
 	return v.Votes[i], true
+}
+
+// Lapsed reports whether somebody has approved other terms than these, so that the votes of earlier
+// stages say nothing about them.
+func (v Reviewing) Lapsed(terms policy.Terms) bool {
+	mark := TermsMark(terms)
+	return slices.ContainsFunc(v.Votes, func(vote Vote) bool { return vote.Yes && vote.Shown != mark })
 }
 
 // PublicReason returns what the partner may be told about a denial, in the words of the person who

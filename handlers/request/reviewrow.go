@@ -24,6 +24,13 @@ type ReviewRow struct {
 	Withdrawn string
 }
 
+// TermsMark names what an approval on the terms gives: the groups, the sponsors and the type of the
+// account, in whatever order. What the mail says does not matter.
+func TermsMark(terms policy.Terms) string {
+	return markOf(terms.UserType, " ", slices.Sorted(slices.Values(terms.Groups)), " ",
+		slices.Sorted(slices.Values(terms.Sponsors)))
+}
+
 // ReadReviewRow returns what the policy row of a request that has a review says at now. parse is
 // [policy.Parse], or does the same. The error is that of rows: then nothing is known.
 func ReadReviewRow(

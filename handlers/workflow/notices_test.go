@@ -116,6 +116,9 @@ func (n *told) decides(id submission.ID, by string, yes bool) {
 	ballot := request.CastBallot{ID: id, Ballot: request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by, Name: "Somebody", Yes: yes, Cast: n.now, Reason: "why not",
 	}}
+	if yes {
+		ballot.Shown = n.shown(r)
+	}
 	ok(n.t, n.worker.Vote(n.t.Context(), "m", ballot))
 	n.deliverAll()
 }
@@ -400,7 +403,7 @@ func TestNobodyIsToldTwiceWhereverTheProcessEnds(t *testing.T) {
 						t.Fatal("the request does not wait")
 					}
 					r := n.load(id)
-					ballot := request.CastBallot{ID: id, Ballot: request.Ballot{Seen: r.Mark(), Stage: 1, By: rita, Name: "R", Yes: true, Cast: n.now}}
+					ballot := request.CastBallot{ID: id, Ballot: request.Ballot{Seen: r.Mark(), Stage: 1, By: rita, Name: "R", Yes: true, Shown: n.shown(r), Cast: n.now}}
 					for range 2 {
 						_ = n.survive(func() error { return n.worker.Vote(t.Context(), "m", ballot) })
 					}

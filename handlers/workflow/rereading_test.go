@@ -164,7 +164,7 @@ func TestSecondStageThatIsNotAskedForAnyMore(t *testing.T) {
 	a := newAssembly(t)
 	id := a.waiting("Approvers", paula+" "+erin, "SecondApprovers", sven)
 	a.says(id, paula, true)
-	a.row("contoso.com", "ask", "Action", "review", "Approvers", paula+" "+erin)
+	a.row("contoso.com", "ask", "Action", "review", "Groups", groupOne, "Sponsors", sponsor, "Approvers", paula+" "+erin)
 	a.sweep()
 	a.says(id, paula, true)
 	a.wantState(id, request.Review)

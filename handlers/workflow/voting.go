@@ -38,12 +38,14 @@ func (w *Worker) Apply(ctx context.Context, messageID string, message request.De
 
 // Vote applies a ballot: the vote of a person about a request in Review. The message is not
 // trusted. Who the person is, whether the person may decide at this moment, and on what terms, is
-// asked for now; a vote that does not count is an event and changes nothing else. If the directory
-// can't be asked, the ballot is kept in the record, and applied once it can.
+// asked for now, and a yes counts only for the terms that the person was shown. A vote that does
+// not count is an event and changes nothing else. If the directory can't be asked, the ballot is
+// kept in the record, and applied once it can.
 //
 // It is one vote for each person. One no ends the request, and once every stage has the yes of
-// another person it goes on as the policy row says at that moment. After an error the message must
-// come again; to apply it twice does no harm.
+// another person to the same terms, which are those of the policy row at that moment, it goes on.
+// If the row gives other things by the next yes, the review begins again. After an error the
+// message must come again; to apply it twice does no harm.
 func (w *Worker) Vote(ctx context.Context, messageID string, ballot request.CastBallot) error {
 	err := w.vote(ctx, ballot)
 	switch {
@@ -168,7 +170,7 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	case r.Mark() == "", r.Withdrawal.Open(), !r.Erased.IsZero():
 		return false, j.ignore(ctx, ballot.By, "vote-late", "the request does not wait for that any more")
 	case ballot.Seen != r.Mark() || ballot.Stage != v.Stage:
-		return false, j.ignore(ctx, ballot.By, "vote-stale", changedSince)
+		return false, j.ignore(ctx, ballot.By, request.StaleVote, changedSince)
 	case slices.ContainsFunc(v.Ballots, same):
 		return true, nil // the message has come again, since it could not be noted when to go on
 	case slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }):
@@ -182,8 +184,14 @@ func (j *job) receiveBallot(ctx context.Context, ballot request.Ballot) (goesOn 
 	return true, nil
 }
 
-// changedSince is why a vote on another state of the request does not count.
-const changedSince = "the request has changed since; it has to be looked at anew"
+const (
+	// changedSince is why a vote on another state of the request does not count.
+	changedSince = "the request has changed since; it has to be looked at anew"
+	// termsChanged is why a yes does not count whose voter was shown other terms, or where an older
+	// version does not say which.
+	termsChanged = "the policy row gives other groups, sponsors or another account than that person was shown; " +
+		"the request has to be looked at anew"
+)
 
 // ignore notes a vote that does not count, as far as the history has room for such. It names only
 // the object id: the message may be forged.
@@ -214,7 +222,7 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	_, voted := r.Reviewing.VoteOf(ballot.By)
 	if voted || ballot.Seen != r.Mark() || ballot.Stage != r.Reviewing.Stage {
 		j.dropBallot()
-		j.noteIgnored(ctx, ballot.By, "vote-stale", changedSince)
+		j.noteIgnored(ctx, ballot.By, request.StaleVote, changedSince)
 		return proceed, nil
 	}
 	row, err := j.readRow(ctx)
@@ -225,18 +233,36 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 	if err != nil {
 		return j.keepBallots(ctx, err)
 	}
-	if refusal == "" && ballot.Yes && row.Withdrawn != "" {
-		refusal = "the policy row " + row.Withdrawn + ", so nobody can be let in by it"
-	}
 	j.dropBallot()
-	if refusal != "" {
+	switch {
+	case refusal != "":
 		j.noteIgnored(ctx, ballot.By, "vote-refused", refusal)
 		return proceed, nil
+	case !ballot.Yes:
+		return j.count(ctx, ballot, authority, row)
+	case row.Withdrawn != "":
+		j.noteIgnored(ctx, ballot.By, "vote-refused", "the policy row "+row.Withdrawn+", so nobody can be let in by it")
+		return proceed, nil
+	case r.Reviewing.Lapsed(row.Terms):
+		j.ReviewAnew(j.config.DecideWithin)
+		j.Record("review-anew", "the policy row gives other things than were approved, so the votes so far lapse")
+		j.noteIgnored(ctx, ballot.By, request.StaleVote, changedSince)
+		return proceed, nil
+	case ballot.Shown != request.TermsMark(row.Terms):
+		j.noteIgnored(ctx, ballot.By, request.StaleVote, termsChanged)
+		return proceed, nil
 	}
+	return j.count(ctx, ballot, authority, row)
+}
+
+// count counts the ballot, which may be counted, and does what follows from it. It proceeds if
+// another person is to decide.
+func (j *job) count(ctx context.Context, ballot request.Ballot, authority request.Authority, row request.ReviewRow) (next, error) {
+	r := &j.Request
 	now := j.config.Now().UTC().Truncate(request.Tick)
 	v := *r.Reviewing
 	v.Votes = append(slices.Clone(v.Votes), request.Vote{
-		Stage: v.Stage, By: ballot.By, Name: ballot.Name, Authority: authority, Yes: ballot.Yes,
+		Stage: v.Stage, By: ballot.By, Name: ballot.Name, Authority: authority, Yes: ballot.Yes, Shown: ballot.Shown,
 		Reason: ballot.Reason, Note: ballot.Note, Cast: ballot.Cast, At: now,
 	})
 	stages := v.Rules.Stages()
@@ -259,7 +285,7 @@ func (j *job) applyBallot(ctx context.Context) (next, error) {
 		By: voters(v.Votes), At: earlier(ballot.Cast, now), Note: ballot.Note, Terms: row.Terms, Saw: r.Objection, Stages: stages,
 	}
 	// The due entry, which says the deadline, must not be all that is left if the process ends now.
-	err = j.bringBack(ctx, r.ID, j.config.IntentLease)
+	err := j.bringBack(ctx, r.ID, j.config.IntentLease)
 	if err != nil {
 		return stop, err
 	}

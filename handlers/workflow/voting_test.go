@@ -68,6 +68,9 @@ func (a *assembly) ballot(id submission.ID, by string, yes bool) request.CastBal
 	r := a.load(id)
 	a.now = a.now.Add(time.Second)
 	b := request.Ballot{Seen: r.Mark(), Stage: 1, By: by, Name: "Somebody", Yes: yes, Cast: a.now}
+	if yes {
+		b.Shown = a.shown(r)
+	}
 	if r.Reviewing != nil {
 		b.Stage = r.Reviewing.Stage
 	}
@@ -78,6 +81,16 @@ func (a *assembly) ballot(id submission.ID, by string, yes bool) request.CastBal
 		b.Reason, b.Note = "not a partner of ours", "asked purchasing"
 	}
 	return request.CastBallot{ID: id, Ballot: b}
+}
+
+// shown names what an approval of the request gives by its row as it is now.
+func (w *world) shown(r request.Request) string {
+	w.t.Helper()
+	if r.Reviewing == nil {
+		r.Reviewing = &request.Reviewing{}
+	}
+	row := must(request.ReadReviewRow(w.t.Context(), w.config.Rows, policy.Parse, r, w.now))(w.t)
+	return request.TermsMark(row.Terms)
 }
 
 // vote hands the ballot to the worker in its wire form.
@@ -139,7 +152,7 @@ func TestVoteCountsByAuthorityAtThatMoment(t *testing.T) {
 			change: func(a *assembly) { a.row("contoso.com", "ask", "Action", "review", "Approvers", erin) }},
 		"an approver whom the row names by now": {by: paula, columns: []any{"Approvers", erin},
 			change: func(a *assembly) {
-				a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "Groups", groupOne)
+				a.row("contoso.com", "ask", "Action", "review", "Approvers", paula, "Groups", groupOne, "Sponsors", sponsor)
 			}, want: request.AsApprover},
 	}
 	for name, test := range tests {
@@ -229,9 +242,10 @@ func TestTwoStagesNeedTwoPeople(t *testing.T) {
 	})
 }
 
-func TestTermsAreThoseOfTheRowAtThatMoment(t *testing.T) {
+// TestApprovalIsOnTermsThatWereShown edits the row before somebody looks and votes.
+func TestApprovalIsOnTermsThatWereShown(t *testing.T) {
 	tests := map[string]struct {
-		row  []any // nil removes it
+		row  []any
 		want []string
 	}{
 		"another group":    {row: []any{"Action", "review", "Groups", groupTwo}, want: []string{groupTwo}},
@@ -270,6 +284,115 @@ func TestTermsAreThoseOfTheRowAtThatMoment(t *testing.T) {
 		a.says(id, rita, true)
 		a.wantState(id, request.Review)
 	})
+}
+
+// TestYesCountsOnlyForTermsThatWereShown edits the row after somebody has looked.
+func TestYesCountsOnlyForTermsThatWereShown(t *testing.T) {
+	sameTerms := []any{"Action", "review", "Groups", groupTwo + " " + groupOne, "Sponsors", sponsor}
+	tests := map[string]struct {
+		row    []any
+		counts bool
+	}{
+		"a further group":   {row: []any{"Action", "review", "Groups", groupOne + " " + groupTwo + " " + groupThree, "Sponsors", sponsor}},
+		"a group less":      {row: []any{"Action", "review", "Groups", groupOne, "Sponsors", sponsor}},
+		"another group":     {row: []any{"Action", "review", "Groups", groupOne + " " + groupThree, "Sponsors", sponsor}},
+		"another sponsor":   {row: []any{"Action", "review", "Groups", groupOne + " " + groupTwo, "Sponsors", paula}},
+		"a member":          {row: append([]any{"UserType", "Member"}, sameTerms...)},
+		"in another order":  {row: sameTerms, counts: true},
+		"other words":       {row: append([]any{"Message", "Welcome", "Note", "x"}, sameTerms...), counts: true},
+		"others who decide": {row: append([]any{"Approvers", rita}, sameTerms...), counts: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting("Groups", groupOne+" "+groupTwo)
+			yes := a.ballot(id, rita, true)
+			a.row("contoso.com", "ask", test.row...)
+			ok(t, a.vote(yes))
+			a.settle(1)
+			if test.counts {
+				a.wantState(id, request.Done)
+				return
+			}
+			a.wantState(id, request.Review)
+			a.wantTenant(0, 0, 0)
+			history := must(a.store.History(t.Context(), id))(t)
+			if last := history[len(history)-1]; last.What != request.StaleVote || !strings.Contains(last.Detail, "looked at anew") {
+				t.Errorf("the history ends with %+v", last)
+			}
+			a.says(id, rita, true) // who has looked again
+			a.settle(1)
+			if r := a.load(id); r.Approval == nil || request.TermsMark(r.Approval.Terms) != a.shown(r) {
+				t.Errorf("the approval is %+v", r.Approval)
+			}
+		})
+	}
+	t.Run("a no", func(t *testing.T) {
+		a := newAssembly(t)
+		id := a.waiting()
+		no := a.ballot(id, rita, false)
+		a.row("contoso.com", "ask", "Action", "review", "Groups", groupTwo)
+		ok(t, a.vote(no))
+		a.wantState(id, request.Denied)
+	})
+}
+
+func TestKeptVoteCountsOnlyForTermsThatWereShown(t *testing.T) {
+	a := newAssembly(t)
+	var fails error
+	a.people.Before = func(string) error { return fails }
+	id := a.waiting("Approvers", paula)
+	fails = problem.New(request.DirectoryUnavailable, "silent")
+	a.says(id, paula, true)
+	a.row("contoso.com", "ask", "Action", "review", "Groups", groupOne+" "+groupTwo, "Sponsors", sponsor, "Approvers", paula)
+	fails = nil
+	a.settle(2)
+	if r := a.wantState(id, request.Review); len(r.Reviewing.Ballots) != 0 || !slices.Contains(a.whats(id), request.StaleVote) {
+		t.Errorf("%d votes are kept, history %v", len(r.Reviewing.Ballots), a.whats(id))
+	}
+	a.wantTenant(0, 0, 0)
+}
+
+// TestVoteOfOlderVersionCountsOnlyAsNo: it does not say what the person was shown.
+func TestVoteOfOlderVersionCountsOnlyAsNo(t *testing.T) {
+	for yes, want := range map[bool]request.State{true: request.Review, false: request.Denied} {
+		a := newAssembly(t)
+		id := a.waiting()
+		ballot := a.ballot(id, rita, yes)
+		ballot.Shown = ""
+		ok(t, a.vote(ballot))
+		a.settle(1)
+		a.wantState(id, want)
+	}
+}
+
+// TestReviewBeginsAgainIfRowGivesOtherThingsByTheSecondStage: the guest would get what one person
+// alone has approved.
+func TestReviewBeginsAgainIfRowGivesOtherThingsByTheSecondStage(t *testing.T) {
+	a := newAssembly(t)
+	id := a.waiting("Approvers", paula, "SecondApprovers", sven)
+	a.says(id, paula, true)
+	late := a.ballot(id, sven, true) // who has looked before the row is edited
+	a.row("contoso.com", "ask", "Action", "review", "Groups", groupTwo, "Sponsors", sponsor, "Approvers", paula, "SecondApprovers", sven)
+	a.says(id, nobody, true)
+	if r := a.wantState(id, request.Review); r.Reviewing.Stage != 2 {
+		t.Error("somebody who does not decide has brought the review to its beginning")
+	}
+	a.says(id, sven, true) // who has looked afterwards
+	r := a.wantState(id, request.Review)
+	if r.Reviewing.Stage != 1 || len(r.Reviewing.Votes) != 0 || !slices.Contains(a.whats(id), "review-anew") {
+		t.Errorf("stage %d with the votes %+v, history %v", r.Reviewing.Stage, r.Reviewing.Votes, a.whats(id))
+	}
+	a.wantListed(id)
+	ok(t, a.vote(late))
+	a.wantState(id, request.Review)
+	a.says(id, paula, true)
+	a.says(id, sven, true)
+	a.settle(1)
+	r = a.wantState(id, request.Done)
+	if !slices.Equal(r.Approval.Terms.Groups, []string{groupTwo}) || r.Approval.Stages != 2 || len(r.Reviewing.Votes) != 2 {
+		t.Errorf("approval %+v, votes %+v", r.Approval, r.Reviewing.Votes)
+	}
 }
 
 // noRows is a table without policy rows.

@@ -331,10 +331,15 @@ func (c *costs) vote(id submission.ID, by string, yes bool) (storage, directory 
 		c.t.Fatalf("the request is %s", r.State)
 	}
 	c.now = c.now.Add(time.Second)
-	c.calls = nil
-	err := c.worker.Vote(c.t.Context(), "m", request.CastBallot{ID: id, Ballot: request.Ballot{
+	ballot := request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by, Name: "Somebody", Yes: yes, Reason: "not known", Cast: c.now,
-	}})
+	}
+	if yes {
+		row := must(request.ReadReviewRow(c.t.Context(), c.store, policy.Parse, r, c.now))(c.t)
+		ballot.Shown = request.TermsMark(row.Terms)
+	}
+	c.calls = nil
+	err := c.worker.Vote(c.t.Context(), "m", request.CastBallot{ID: id, Ballot: ballot})
 	if err != nil {
 		c.t.Fatal(err)
 	}

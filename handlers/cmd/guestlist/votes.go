@@ -82,11 +82,7 @@ func (v voting) localVoter(s *session, at place) (operate.Voter, error) {
 }
 
 // vote sends a vote about the request as it was shown, and prints what has become of it.
-func (v voting) vote(s *session, d *deployment, record request.Request, by operate.Voter, yes bool, words operate.Words) error {
-	ballot, err := operate.NewBallot(record, by, yes, words, s.now())
-	if err != nil {
-		return err
-	}
+func (v voting) vote(s *session, d *deployment, record request.Request, ballot request.CastBallot) error {
 	message, err := ballot.Encode()
 	if err != nil {
 		return err
@@ -168,7 +164,7 @@ type requestApproveCommand struct {
 }
 
 func (requestApproveCommand) Help() string {
-	return "Shows the terms of the invitation, and asks. They are those of the policy row when the vote is applied. A person who approves is not bound by the row's limits.\n\n" +
+	return "Shows the terms of the invitation, and asks. The vote is for these terms: if the policy row gives other groups, sponsors or another account by the time at which the vote is applied, it does not count. A person who approves is not bound by the row's limits.\n\n" +
 		votingHelp + "\n\nWith --direct nobody checks who decides, a second approver is not asked, and the terms can be others than the row's."
 }
 
@@ -235,7 +231,7 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 		printTermsFor(s.stdout, record, offer)
 	}
 	if !c.Direct {
-		return c.byVote(s, d, record)
+		return c.byVote(s, d, record, offer.Terms)
 	}
 	if record.State == request.Review {
 		err = c.ask(s, "Invite this guest, without a vote?")
@@ -248,14 +244,14 @@ func (c requestApproveCommand) Run(s *session, r *requestCommand) error {
 	})
 }
 
-// byVote votes for the request.
-func (c requestApproveCommand) byVote(s *session, d *deployment, record request.Request) error {
+// byVote votes for the request on the terms, which were shown.
+func (c requestApproveCommand) byVote(s *session, d *deployment, record request.Request, shown policy.Terms) error {
 	voter, err := c.voter(s, d.place)
 	if err != nil {
 		return err
 	}
 	words := operate.Words{Note: c.Note}
-	_, err = operate.NewBallot(record, voter, true, words, s.now())
+	_, err = operate.NewBallot(record, voter, true, shown, words, s.now())
 	if err != nil {
 		return err // before anybody is asked
 	}
@@ -263,7 +259,11 @@ func (c requestApproveCommand) byVote(s *session, d *deployment, record request.
 	if err != nil {
 		return err
 	}
-	return c.vote(s, d, record, voter, true, words)
+	ballot, err := operate.NewBallot(record, voter, true, shown, words, s.now())
+	if err != nil {
+		return err
+	}
+	return c.vote(s, d, record, ballot)
 }
 
 // lower returns the texts in lower case, each once.
@@ -316,5 +316,10 @@ func (c requestDenyCommand) Run(s *session, r *requestCommand) error {
 	if err != nil {
 		return err
 	}
-	return c.vote(s, d, record, voter, false, operate.Words{Reason: c.Reason, Note: c.Note})
+	words := operate.Words{Reason: c.Reason, Note: c.Note}
+	ballot, err := operate.NewBallot(record, voter, false, policy.Terms{}, words, s.now())
+	if err != nil {
+		return err
+	}
+	return c.vote(s, d, record, ballot)
 }

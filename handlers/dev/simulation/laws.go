@@ -169,7 +169,8 @@ var laws = map[Law]string{
 		"account of the request while it held the address. A grant stored as added was " +
 		"added by that request.",
 	lawApproval: "The groups of a request that was approved are those of the approval, else those " +
-		"of the decision, wherever it invites or grants.",
+		"of the decision, wherever it invites or grants. An approval by votes has the groups that each " +
+		"of those who voted was shown.",
 	lawShutOut: "An account that was removed or disabled gets no invitation, mail or group " +
 		"without an approval given after that.",
 	lawOnce: "No two invitations of an address are on their way at once.",

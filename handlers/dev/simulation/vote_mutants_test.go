@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"slices"
 
 	"guestlist/handlers/policy"
 	"guestlist/handlers/request"
@@ -46,6 +47,29 @@ type noIndex struct{ request.Reviews }
 
 func (noIndex) ListReview(context.Context, request.WaitingReview) error { return nil }
 
+// forgetShown takes every yes for one to the terms that the row has by now.
+func forgetShown(r *run, s *bentStore) {
+	s.load = func(record request.Request) request.Request {
+		if record.Reviewing == nil {
+			return record
+		}
+		row, err := request.ReadReviewRow(r.context, r.memory, policy.Parse, record, r.now)
+		if err != nil {
+			return record
+		}
+		v := *record.Reviewing
+		v.Votes, v.Ballots = slices.Clone(v.Votes), slices.Clone(v.Ballots)
+		for i := range v.Votes {
+			v.Votes[i].Shown = request.TermsMark(row.Terms)
+		}
+		for i := range v.Ballots {
+			v.Ballots[i].Shown = request.TermsMark(row.Terms)
+		}
+		record.Reviewing = &v
+		return record
+	}
+}
+
 // voteMutants are the mutants about people who vote.
 func voteMutants() []mutant {
 	return []mutant{
@@ -58,6 +82,8 @@ func voteMutants() []mutant {
 		{lawStages, "people vote", "one yes is enough", func(_ *run, config *workflow.Config) {
 			config.Rows = oneStage{config.Rows}
 		}},
+		{lawApproval, "people vote", "an earlier stage approves whatever the row has by now", bendStore(forgetShown)},
+		{lawApproval, "directory silent about people", "a kept vote is for whatever the row has by now", bendStore(forgetShown)},
 		{lawListed, "people vote", "nothing is listed", func(_ *run, config *workflow.Config) {
 			config.Reviews = noIndex{config.Reviews}
 		}},

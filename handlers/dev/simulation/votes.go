@@ -62,7 +62,14 @@ type voteBook struct {
 
 type castBallot struct {
 	request.CastBallot
-	at int
+	at     int
+	groups []string // that the person was shown
+}
+
+// sight is what a person has before them who decides.
+type sight struct {
+	request request.Request
+	terms   policy.Terms
 }
 
 func shapeVotes(random *rand.Rand, p *profile) {
@@ -138,7 +145,7 @@ func (r *run) planForgedVotes() {
 		r.plan(r.now.Add(r.soon(30*time.Hour)), func() {
 			if len(r.requests) > 0 {
 				id := pick(r.random, r.requests...)
-				r.vote(id, fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", r.random.IntN(50)), r.recorded[id])
+				r.vote(id, fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", r.random.IntN(50)), r.look(id))
 			}
 		})
 	}
@@ -213,9 +220,8 @@ func (r *run) castBallot(late bool) {
 	if len(waiting) == 0 {
 		return
 	}
-	id, seen := pick(r.random, waiting...), request.Request{}
-	seen = r.recorded[id]
-	person := pick(r.random, staff...)
+	id := pick(r.random, waiting...)
+	seen, person := r.look(id), pick(r.random, staff...)
 	if !late {
 		r.vote(id, person, seen)
 		return
@@ -223,16 +229,32 @@ func (r *run) castBallot(late bool) {
 	r.plan(r.now.Add(r.soon(20*time.Hour)), func() { r.vote(id, person, seen) })
 }
 
+// look returns what somebody sees who opens the request now.
+func (r *run) look(id submission.ID) sight {
+	seen := sight{request: r.recorded[id]}
+	if seen.request.Reviewing == nil {
+		return seen
+	}
+	row, err := request.ReadReviewRow(r.context, r.memory, policy.Parse, seen.request, r.now)
+	if err != nil {
+		r.breach(lawInternal, "the row of a request can't be read: %v", err)
+	}
+	seen.terms = row.Terms
+	return seen
+}
+
 // vote puts a ballot of the person on the queue, about the request as it was seen.
-func (r *run) vote(id submission.ID, person string, seen request.Request) {
-	if r.isGone(queueService) || seen.Reviewing == nil {
+func (r *run) vote(id submission.ID, person string, seen sight) {
+	v := seen.request.Reviewing
+	if r.isGone(queueService) || v == nil {
 		return
 	}
 	ballot := request.CastBallot{ID: id, Ballot: request.Ballot{
-		Seen: seen.Reviewing.Since.UTC().Format(time.RFC3339Nano), Stage: seen.Reviewing.Stage, By: person, Name: "Somebody",
-		Yes: !r.chance(4), Cast: r.now,
+		Seen: v.Since.UTC().Format(time.RFC3339Nano), Stage: v.Stage, By: person, Name: "Somebody", Yes: !r.chance(4), Cast: r.now,
 	}}
-	if !ballot.Yes {
+	if ballot.Yes {
+		ballot.Shown = request.TermsMark(seen.terms)
+	} else {
 		ballot.Reason = "not known here"
 	}
 	ballot, err := ballot.Check()
@@ -241,7 +263,7 @@ func (r *run) vote(id submission.ID, person string, seen request.Request) {
 		return
 	}
 	r.happened("%s votes on %s, yes: %t", person, r.nameOf(id), ballot.Yes)
-	r.cast[id] = append(r.cast[id], castBallot{ballot, r.happenings})
+	r.cast[id] = append(r.cast[id], castBallot{ballot, r.happenings, seen.terms.Groups})
 	r.putDecision(ballot, false, r.now.Add(r.lateness()))
 	if r.misfortune(10) {
 		r.putDecision(ballot, false, r.now.Add(r.lateness()))
@@ -354,7 +376,11 @@ func (r *run) savedVotes(by *call, before, after request.Request) {
 	}
 	known := len(before.Reviewing.Votes)
 	votes := after.Reviewing.Votes
-	if len(votes) < known || !after.Erased.IsZero() && len(votes) == known {
+	if len(votes) < known {
+		r.savedLapse(by, before, after)
+		return
+	}
+	if !after.Erased.IsZero() && len(votes) == known {
 		return
 	}
 	changed := max(r.staffAt, r.rowsChangedAt) >= by.begunAt
@@ -403,10 +429,31 @@ func (r *run) savedVotes(by *call, before, after request.Request) {
 	}
 }
 
+// savedLapse checks that votes lapse only since the row gives other things by now.
+func (r *run) savedLapse(by *call, before, after request.Request) {
+	r.entered[after.ID] = r.now
+	if r.rowsChangedAt >= by.begunAt || !after.Erased.IsZero() {
+		return
+	}
+	now := request.TermsMark(r.look(after.ID).terms)
+	other := func(vote request.Vote) bool { return vote.Yes && vote.Shown != now }
+	if after.State != request.Review || after.Reviewing.Stage != request.FirstStage || !slices.ContainsFunc(before.Reviewing.Votes, other) {
+		r.breach(lawStages, "the votes on %s lapse, and the row is as it was", r.nameOf(after.ID))
+	}
+}
+
 // approvedByVotes keeps what people have approved.
 func (r *run) approvedByVotes(by *call, after request.Request) {
 	id := after.ID
 	groups := after.Approval.Terms.Groups
+	for _, vote := range after.Reviewing.Votes {
+		saw := func(c castBallot) bool {
+			return c.By == vote.By && c.Cast.Equal(vote.Cast) && slices.Equal(c.groups, groups)
+		}
+		if !slices.ContainsFunc(r.cast[id], saw) {
+			r.breach(lawApproval, "%s is approved with the groups %v, and %s was not shown these", r.nameOf(id), groups, vote.By)
+		}
+	}
 	if row := decidingRow(after); r.rowsChangedAt < by.begunAt {
 		var want []string
 		for etag, key := range r.rowOf {

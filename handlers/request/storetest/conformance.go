@@ -100,9 +100,9 @@ func fullReviewing() *request.Reviewing {
 			Sponsors: []string{"sponsor"}, DecideWithin: 14, EscalateAfter: 3,
 		},
 		Votes: []request.Vote{{
-			Stage: 1, By: "a", Name: "Ann", Authority: request.AsApprover, Yes: true, Reason: "<&>", Note: "known", Cast: stored, At: stored,
+			Stage: 1, By: "a", Name: "Ann", Authority: request.AsApprover, Yes: true, Shown: "s", Reason: "<&>", Note: "known", Cast: stored, At: stored,
 		}},
-		Ballots: []request.Ballot{{Seen: "x", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
+		Ballots: []request.Ballot{{Seen: "x", Shown: "y", Stage: 2, By: "b", Name: "Bo", Reason: "no", Note: "n", Cast: stored}},
 		Why:     "the directory is silent", Ignored: 2, Listed: stored, ListAgain: true,
 		Put: []request.PutNotice{{Stage: 1, Since: stored, Kind: request.LastDayNotice, Deadline: stored, Mark: "0123456789abcdef"}}, NextNotice: stored, Expired: true,
 	}

@@ -164,6 +164,7 @@ type requestContent struct {
 	MayApprove bool
 	After      bool // one more person decides after this one
 	Seen       string
+	Shown      string
 	StageIs    int
 	Approve    string // what the buttons say
 	Deny       string
@@ -227,7 +228,11 @@ func (p *pages) show(x *site.Exchange, code int, who person, r review, n notice)
 	if r.Reviewing != nil {
 		p.addReview(x, c, who, r)
 	}
-	c.addSent(x, p.Now(), who, r, n.sent)
+	stale := slices.ContainsFunc(history, func(e request.Event) bool {
+		_, hers := request.WhyIgnored(e.Detail, who.Person)
+		return hers && e.What == request.StaleVote && e.At.After(n.sent)
+	})
+	c.addSent(x, p.Now(), who, r, n.sent, stale)
 	x.Show(code, "request.html", site.Page{Title: title, Path: c.Path, Content: c})
 }
 
@@ -260,8 +265,8 @@ func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r rev
 	if r.row.Row != nil && !who.Guest {
 		c.RowNote = r.row.Row.Note
 	}
-	c.MayApprove, c.After = r.row.Withdrawn == "", v.Stage < r.row.Rules.Stages()
-	c.Seen, c.StageIs = r.Mark(), v.Stage
+	c.MayApprove, c.After = r.row.Withdrawn == "", v.Stage < r.row.Rules.Stages() || v.Lapsed(terms)
+	c.Seen, c.Shown, c.StageIs = r.Mark(), request.TermsMark(terms), v.Stage
 	c.Approve = x.With("review.approve.button", "Name", c.Person)
 	c.Deny = x.With("review.deny.button", "Name", c.Person)
 }
@@ -269,8 +274,9 @@ func (p *pages) addReview(x *site.Exchange, c *requestContent, who person, r rev
 // patience is how long a vote usually takes at most to be applied.
 const patience = time.Minute
 
-// addSent adds what has become of the vote that the person has sent.
-func (c *requestContent) addSent(x *site.Exchange, now time.Time, who person, r review, sent time.Time) {
+// addSent adds what has become of the vote that the person has sent. stale says that the history
+// has it as one on something that has changed.
+func (c *requestContent) addSent(x *site.Exchange, now time.Time, who person, r review, sent time.Time, stale bool) {
 	if sent.IsZero() || r.Reviewing == nil || now.Sub(sent).Abs() > time.Hour {
 		return
 	}
@@ -281,7 +287,7 @@ func (c *requestContent) addSent(x *site.Exchange, now time.Time, who person, r 
 		c.Sent = x.Say("review.sent.counted")
 	case kept:
 		c.Sent = x.Say("review.sent.kept")
-	case r.Mark() == "" || r.Reviewing.Since.After(sent.Add(time.Second)):
+	case stale || r.Mark() == "" || r.Reviewing.Since.After(sent.Add(time.Second)):
 		c.Sent = x.Say("review.sent.lost")
 	case now.Sub(sent) < patience:
 		c.Sent, c.Pending = x.Say("review.sent.pending"), true

@@ -269,6 +269,46 @@ func TestDenialNeedsReason(t *testing.T) {
 	}
 }
 
+// TestYesIsForTermsOnThePage edits the row after the page was opened.
+func TestYesIsForTermsOnThePage(t *testing.T) {
+	edited := columns()
+	edited["Groups"] = grantedID + " c0000000-0000-4000-8000-000000000002"
+	for name, test := range map[string]struct {
+		decision string
+		change   func(url.Values)
+		want     int
+	}{
+		"a yes":                     {approve, func(url.Values) {}, http.StatusConflict},
+		"a yes of an older page":    {approve, func(f url.Values) { f.Del("shown") }, http.StatusConflict},
+		"a yes that was made up":    {approve, func(f url.Values) { f.Set("shown", "Guest") }, http.StatusConflict},
+		"a no, which gives nothing": {deny, func(url.Values) {}, http.StatusSeeOther},
+	} {
+		w := newWorld(t)
+		r := w.waiting()
+		_, page := w.page(pathOf(r.ID), "approver")
+		if page.Hidden["shown"] != shown {
+			t.Fatalf("the form has %q", page.Hidden["shown"])
+		}
+		w.putRow(edited)
+		form := ballotForm(r, test.decision)
+		test.change(form)
+		response := w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
+		if response.StatusCode != test.want {
+			t.Errorf("%s: %d", name, response.StatusCode)
+		}
+		if test.decision == deny {
+			continue
+		}
+		page = pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		wantText(t, page, "The request has changed since you opened it", "c0000000-0000-4000-8000-000000000002")
+		form.Set("shown", page.Hidden["shown"])
+		response = w.do(http.MethodPost, pathOf(r.ID), w.signIn(people["approver"]), form)
+		if response.StatusCode != http.StatusSeeOther || len(w.votes()) != 1 {
+			t.Errorf("%s, who has looked again: %d", name, response.StatusCode)
+		}
+	}
+}
+
 // TestVoteOnWhatHasChangedShowsNewState: the request has a new stage, or is decided, or the form
 // was made up.
 func TestVoteOnWhatHasChangedShowsNewState(t *testing.T) {
@@ -393,6 +433,31 @@ func TestPageSaysWhatHasBecomeOfVote(t *testing.T) {
 				t.Error("the person could vote once more")
 			}
 		})
+	}
+}
+
+// TestPageSaysThatVoteWasOnOtherTerms: the row was edited between the vote and its application.
+func TestPageSaysThatVoteWasOnOtherTerms(t *testing.T) {
+	for by, says := range map[string]string{
+		approverID: "your vote did not change it", secondID: "It is checked and applied in a moment",
+	} {
+		w := newWorld(t)
+		r := w.waiting()
+		cookie := w.signIn(people["approver"])
+		sent := w.do(http.MethodPost, pathOf(r.ID), cookie, ballotForm(r, approve))
+		w.now = w.now.Add(2 * time.Second)
+		_, err := w.store.Save(t.Context(), r, []request.Event{
+			{At: w.now, What: request.StaleVote, Detail: request.IgnoredVote(by, "the row gives other things")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		response := w.do(http.MethodGet, sent.Header.Get("Location"), cookie, nil)
+		page := pagetest.CheckPage(t, response, pagetest.Body(t, response))
+		wantText(t, page, says)
+		if by == approverID && len(buttons(page)) == 0 {
+			t.Error("the person can't vote once more")
+		}
 	}
 }
 

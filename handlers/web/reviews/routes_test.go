@@ -194,7 +194,7 @@ func TestVoteIsThatOfTheSession(t *testing.T) {
 		t.Fatalf("%s", w.queue.Messages)
 	}
 	want := request.CastBallot{ID: r.ID, Ballot: request.Ballot{
-		Seen: r.Mark(), Stage: 1, By: approverID, Name: "sami@contoso.com", Yes: true, Cast: w.now.Truncate(request.Tick),
+		Seen: r.Mark(), Stage: 1, By: approverID, Name: "sami@contoso.com", Yes: true, Shown: shown, Cast: w.now.Truncate(request.Tick),
 	}}
 	if votes[0] != want {
 		t.Errorf("got %+v\nwant %+v", votes[0], want)

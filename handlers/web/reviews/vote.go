@@ -15,9 +15,10 @@ import (
 )
 
 // form is what a person has sent about a request. It has no field for who votes, by what authority,
-// or what the guest gets.
+// or what the guest gets: Shown only names what the person was shown of that.
 type form struct {
 	Seen     string // the Mark of the request that the person had before them
+	Shown    string // with a yes: the TermsMark of what an approval gives, as it was shown
 	Stage    string
 	Decision string
 	Note     string // with a yes
@@ -44,13 +45,13 @@ func sentOf(r *http.Request) time.Time {
 
 // readForm reads a form about a request.
 func readForm(x *site.Exchange) (form, error) {
-	fields, err := readFields(x, "seen", "stage", "decision", "note", "reason", "denyNote")
+	fields, err := readFields(x, "seen", "shown", "stage", "decision", "note", "reason", "denyNote")
 	if err != nil {
 		return form{}, err
 	}
 	f := form{
-		Seen: fields["seen"], Stage: fields["stage"], Decision: fields["decision"], Note: fields["note"],
-		Reason: fields["reason"], DenyNote: fields["denyNote"],
+		Seen: fields["seen"], Shown: fields["shown"], Stage: fields["stage"], Decision: fields["decision"],
+		Note: fields["note"], Reason: fields["reason"], DenyNote: fields["denyNote"],
 	}
 	if f.Decision != approve && f.Decision != deny {
 		return form{}, site.Malformed(`The decision must be "approve" or "deny".`)
@@ -115,6 +116,11 @@ func (p *pages) vote(x *site.Exchange, who person, r review) {
 		p.show(x, http.StatusForbidden, who, r, notice{typed: f})
 		return
 	}
+	terms := request.TermsMark(r.row.Terms)
+	if f.Decision == approve && f.Shown != terms {
+		p.show(x, http.StatusConflict, who, r, notice{changed: true, typed: f})
+		return
+	}
 	long := f.tooLong()
 	if long != "" {
 		p.show(x, http.StatusUnprocessableEntity, who, r, notice{fault: long, text: x.Count("error.max", request.MaxWords), typed: f})
@@ -124,7 +130,9 @@ func (p *pages) vote(x *site.Exchange, who person, r review) {
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: who.Person, Name: cmp.Or(who.Name, who.Person), Yes: f.Decision == approve,
 		Note: f.Note, Cast: p.Now(),
 	}
-	if !ballot.Yes {
+	if ballot.Yes {
+		ballot.Shown = terms
+	} else {
 		ballot.Reason, ballot.Note = f.Reason, f.DenyNote
 	}
 	cast, err := request.CastBallot{ID: r.ID, Ballot: ballot}.Check()

@@ -273,10 +273,15 @@ func (w *world) votes() []request.CastBallot {
 	return all
 }
 
+// shown names what an approval gives by the row that the world begins with.
+var shown = request.TermsMark(policy.Terms{Groups: []string{grantedID}, UserType: "Guest"})
+
 // ballotForm returns the form of a vote about the request.
 func ballotForm(r request.Request, decision string) url.Values {
 	form := url.Values{"decision": {decision}, "seen": {r.Mark()}, "stage": {"1"}}
-	if decision == deny {
+	if decision == approve {
+		form.Set("shown", shown)
+	} else {
 		form.Set("reason", "The project is over.")
 		form.Set("denyNote", "Known from last year.")
 	}

@@ -77,9 +77,17 @@ func (p process) vote(ctx context.Context, w *world, id submission.ID, by string
 	if r.Mark() == "" {
 		return fmt.Errorf("a request that people decide on is %s", r.State)
 	}
-	message, err := request.CastBallot{ID: id, Ballot: request.Ballot{
+	ballot := request.Ballot{
 		Seen: r.Mark(), Stage: r.Reviewing.Stage, By: by, Name: "Somebody", Yes: yes, Reason: "measured", Cast: time.Now(),
-	}}.Encode()
+	}
+	if yes {
+		row, err := request.ReadReviewRow(ctx, w.store, policy.Parse, r, time.Now())
+		if err != nil {
+			return err
+		}
+		ballot.Shown = request.TermsMark(row.Terms)
+	}
+	message, err := request.CastBallot{ID: id, Ballot: ballot}.Encode()
 	if err != nil {
 		return err
 	}
