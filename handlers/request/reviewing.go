@@ -62,7 +62,8 @@ type Reviewing struct {
 	Since time.Time `json:"since"` // when the stage began
 	// Rules are those of the policy row when it was last read.
 	Rules policy.ReviewRules `json:"rules"`
-	// Escalated says that the stage has waited for so long that those in EscalateTo decide too.
+	// Escalated says that it was noted that those in EscalateTo decide too, so that they find the
+	// request and are told. It gives nobody a say: see HasEscalated.
 	Escalated bool      `json:"escalated,omitempty"`
 	Deadline  time.Time `json:"deadline,omitzero"` // of the stage; zero for none
 	Votes     []Vote    `json:"votes,omitempty"`   // that count, in the order of being applied
@@ -167,15 +168,29 @@ func (v Reviewing) escalatesAt() time.Time {
 	return v.Since.AddDate(0, 0, v.Rules.EscalateAfter)
 }
 
-// Escalates reports whether the stage has waited for so long that those in EscalateTo may decide
-// too, and they may not yet.
-func (v Reviewing) Escalates(now time.Time) bool {
+// HasEscalated reports whether the stage has waited for so long that those in EscalateTo decide
+// too. That follows from the rules and the time alone.
+func (v Reviewing) HasEscalated(now time.Time) bool {
 	at := v.escalatesAt()
-	return !v.Escalated && !at.IsZero() && !at.After(now)
+	return !at.IsZero() && !at.After(now)
+}
+
+// Escalates reports whether the stage has escalated, and that was not noted.
+func (v Reviewing) Escalates(now time.Time) bool { return !v.Escalated && v.HasEscalated(now) }
+
+// FollowRow takes over the rules of the policy row as it is now into a request in Review, and what
+// follows from them. within is as for BeginReview.
+func (c *Change) FollowRow(rules policy.ReviewRules, within int) {
+	v := *c.Request.Reviewing
+	v.Rules = rules
+	v.Escalated = v.Escalated && v.HasEscalated(c.Now())
+	c.Request.Reviewing = &v
+	c.SetDeadline(within)
 }
 
 // Deciders returns the ids of the users and groups that decide at the present stage of a request in
-// Review, beside the reviewers of the app; none means the reviewers alone.
+// Review, beside the reviewers of the app, for the index of what waits; none means the reviewers
+// alone. Whether a vote counts is a matter of HasEscalated.
 func (r Request) Deciders() []string {
 	if r.State != Review || r.Reviewing == nil {
 		return nil

@@ -94,7 +94,7 @@ func (reader *rowReader) compare(ctx context.Context, entry request.WaitingRevie
 	if days := cmp.Or(v.Rules.DecideWithin, reader.config.DecideWithin); days != 0 {
 		deadline = entry.Since.AddDate(0, 0, days)
 	}
-	deciders := v.Rules.Deciders(entry.Stage, v.Escalates(reader.config.Now()))
+	deciders := v.Rules.Deciders(entry.Stage, v.HasEscalated(reader.config.Now()))
 	if slices.Equal(deciders, entry.Deciders) && deadline.Equal(entry.Deadline) {
 		return agrees, nil
 	}

@@ -60,7 +60,10 @@ func TestSweepListsThoseWhoDecideByRowNow(t *testing.T) {
 			edit:   []any{"Approvers", paula, "SecondApprovers", erin}, stage: 2, deciders: []string{erin}},
 		"more after a while, which is over": {columns: []any{"Approvers", paula, "EscalateTo", erin, "EscalateAfter", int32(2)},
 			before: func(a *assembly) { a.now = a.now.Add(days(3)); a.settle(3) },
-			edit:   []any{"Approvers", paul, "EscalateTo", erin, "EscalateAfter", int32(20)}, deciders: []string{paul, erin}},
+			edit:   []any{"Approvers", paul, "EscalateTo", erin, "EscalateAfter", int32(1)}, deciders: []string{paul, erin}},
+		"more after a while, which the edit puts off": {columns: []any{"Approvers", paula, "EscalateTo", erin, "EscalateAfter", int32(2)},
+			before: func(a *assembly) { a.now = a.now.Add(days(3)); a.settle(3) },
+			edit:   []any{"Approvers", paul, "EscalateTo", erin, "EscalateAfter", int32(20)}, deciders: []string{paul}},
 		"more after a while, which is not over": {columns: []any{"Approvers", paula},
 			edit: []any{"Approvers", paula, "EscalateTo", erin, "EscalateAfter", int32(2)}, deciders: []string{paula}},
 	}

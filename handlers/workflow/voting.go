@@ -317,10 +317,7 @@ func (j *job) readRow(ctx context.Context) (request.ReviewRow, error) {
 		return row, err
 	}
 	before := r.Deciders()
-	v := *r.Reviewing
-	v.Rules = row.Rules
-	r.Reviewing = &v
-	j.SetDeadline(j.config.DecideWithin)
+	j.FollowRow(row.Rules, j.config.DecideWithin)
 	j.PlanNotices(j.noticeKinds())
 	if !slices.Equal(before, r.Deciders()) {
 		r.Reviewing.ListAgain = true
@@ -343,7 +340,7 @@ func (j *job) authorityOf(ctx context.Context, ballot request.Ballot) (authority
 	}
 	v := *r.Reviewing
 	plain := v.Rules.Deciders(v.Stage, false)
-	ids := v.Rules.Deciders(v.Stage, v.Escalated || v.Escalates(j.config.Now()))
+	ids := v.Rules.Deciders(v.Stage, v.HasEscalated(j.config.Now()))
 	switch {
 	case v.Stage == request.FirstStage && v.Rules.SponsorsDecide && slices.Contains(v.Rules.Sponsors, person.ID):
 		return request.AsSponsor, "", nil

@@ -577,6 +577,58 @@ func TestEscalationAddsPeople(t *testing.T) {
 	a.wantState(id, request.Done)
 }
 
+// TestEscalationFollowsTheRow edits the row once those in EscalateTo decide.
+func TestEscalationFollowsTheRow(t *testing.T) {
+	for name, test := range map[string]struct {
+		columns []any
+		days    int // after which they decide again; 0 for never
+	}{
+		"later":      {[]any{"EscalateAfter", "4", "EscalateTo", erin}, 4},
+		"no more":    {[]any{"EscalateTo", erin}, 0},
+		"others":     {[]any{"EscalateAfter", "1", "EscalateTo", paul}, 0},
+		"as it was":  {[]any{"EscalateAfter", "1", "EscalateTo", erin}, 1},
+		"no columns": {nil, 0},
+	} {
+		for _, swept := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, swept), func(t *testing.T) {
+				a := newAssembly(t)
+				id := a.waiting("Approvers", paula, "EscalateAfter", "1", "EscalateTo", erin)
+				a.settle(26)
+				if !a.load(id).Reviewing.Escalated {
+					t.Fatal("not escalated")
+				}
+				terms := []any{"Action", "review", "Groups", groupOne, "Sponsors", sponsor, "Approvers", paula}
+				a.row("contoso.com", "ask", append(terms, test.columns...)...)
+				wantListed := func(want bool) {
+					if is := slices.Contains(a.load(id).Deciders(), erin); is != want {
+						t.Errorf("erin is among those who decide: %t", is)
+					}
+					a.wantListed(id)
+				}
+				if swept {
+					a.settle(3)
+					wantListed(test.days == 1)
+				}
+				decides := test.days == 1
+				if !decides {
+					a.says(id, erin, true)
+					a.settle(1)
+					a.wantState(id, request.Review)
+					wantListed(false)
+				}
+				if test.days == 0 {
+					return
+				}
+				a.settle(24 * test.days)
+				wantListed(true)
+				a.says(id, erin, true)
+				a.settle(1)
+				a.wantState(id, request.Done)
+			})
+		}
+	}
+}
+
 // TestReviewIsListedWhereverTheProcessEnds kills the process before and after every operation.
 func TestReviewIsListedWhereverTheProcessEnds(t *testing.T) {
 	const mostKills = 300

@@ -79,6 +79,14 @@ func voteMutants() []mutant {
 		{lawVotes, "people leave", "those who are disabled still decide", func(_ *run, config *workflow.Config) {
 			config.People = unaware{config.People}
 		}},
+		{lawVotes, "people vote", "those in EscalateTo decide at once", func(r *run, config *workflow.Config) {
+			config.Parse = func(raw policy.Raw) policy.Row {
+				row := r.cache.Parse(raw)
+				row.ReviewRules = row.ReviewRules.Clone()
+				row.ReviewRules.Approvers = append(row.ReviewRules.Approvers, row.ReviewRules.EscalateTo...)
+				return row
+			}
+		}},
 		{lawStages, "people vote", "one yes is enough", func(_ *run, config *workflow.Config) {
 			config.Rows = oneStage{config.Rows}
 		}},

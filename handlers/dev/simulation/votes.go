@@ -101,7 +101,7 @@ func (r *run) askPeople(columns map[string]any) {
 		columns["SecondApprovers"] = pick(r.random, staff[3], staff[1]+" "+staff[3])
 	}
 	if r.chance(4) {
-		columns["EscalateAfter"], columns["EscalateTo"] = int32(1), staff[4]
+		columns["EscalateAfter"], columns["EscalateTo"] = int32(1+r.random.IntN(3)), staff[4]
 	}
 	if r.chance(4) {
 		columns["DecideWithin"] = int32(1 + r.random.IntN(3))
@@ -331,9 +331,9 @@ func (p people) Addressees(ctx context.Context, ids []string, most int) (request
 	return get(p, "Addressees", func() (request.Addressees, error) { return p.office.Addressees(ctx, ids, most) })
 }
 
-// decides reports whether the person may decide at the stage by those rules, at this moment. It is
-// written apart from what the worker does.
-func (r *run) decides(person string, stage int, record request.Request) bool {
+// decides reports whether the person may decide at the stage, which has waited for so long, by the
+// row at this moment. It is written apart from what the worker does.
+func (r *run) decides(person string, stage int, waited time.Duration, record request.Request) bool {
 	who, err := r.office.Person(r.context, person)
 	if err != nil || !who.Enabled || who.Guest || who.Has(r.address[record.ID]) {
 		return false
@@ -344,7 +344,10 @@ func (r *run) decides(person string, stage int, record request.Request) bool {
 	if second {
 		named = rules.SecondApprovers
 	}
-	named = append(slices.Clone(named), rules.EscalateTo...)
+	named = slices.Clone(named)
+	if rules.EscalateAfter > 0 && waited >= time.Duration(rules.EscalateAfter)*24*time.Hour {
+		named = append(named, rules.EscalateTo...)
+	}
 	if !second && rules.SponsorsDecide {
 		named = append(named, rules.Sponsors...)
 	}
@@ -384,13 +387,14 @@ func (r *run) savedVotes(by *call, before, after request.Request) {
 		return
 	}
 	changed := max(r.staffAt, r.rowsChangedAt) >= by.begunAt
+	waited := by.on.clock(r.now).Sub(before.Reviewing.Since)
 	for i, vote := range votes[known:] {
 		if !slices.ContainsFunc(r.cast[id], func(c castBallot) bool {
 			return c.By == vote.By && c.Yes == vote.Yes && c.Cast.Equal(vote.Cast)
 		}) {
 			r.breach(lawVotes, "%s has a vote that nobody cast", name)
 		}
-		if strings.HasPrefix(vote.By, "eeee") || !changed && !r.decides(vote.By, vote.Stage, after) {
+		if strings.HasPrefix(vote.By, "eeee") || !changed && !r.decides(vote.By, vote.Stage, waited, after) {
 			r.breach(lawVotes, "%s has the vote of somebody who does not decide at stage %d", name, vote.Stage)
 		}
 		if slices.ContainsFunc(votes[:known+i], func(other request.Vote) bool { return other.By == vote.By }) {

@@ -20,7 +20,7 @@ import (
 type review struct {
 	request.Request
 	row       request.ReviewRow // as it is now; once nobody waits, only the rules by which people decided
-	escalated bool              // those in EscalateTo decide too
+	escalated bool              // those in EscalateTo decide too, or did when it waited
 }
 
 // request serves the page of a request.
@@ -67,7 +67,7 @@ func (p *pages) load(ctx context.Context, id submission.ID) (review, error) {
 	if v == nil {
 		return found, nil
 	}
-	found.row.Rules, found.escalated = v.Rules, v.Escalated || v.Escalates(p.Now())
+	found.row.Rules, found.escalated = v.Rules, v.Escalated
 	if r.State != request.Review {
 		return found, nil
 	}
@@ -77,7 +77,7 @@ func (p *pages) load(ctx context.Context, id submission.ID) (review, error) {
 	}
 	now := *v
 	now.Rules = row.Rules
-	found.row, found.escalated = row, now.Escalated || now.Escalates(p.Now())
+	found.row, found.escalated = row, now.HasEscalated(p.Now())
 	return found, nil
 }
 

@@ -269,6 +269,24 @@ func TestDenialNeedsReason(t *testing.T) {
 	}
 }
 
+// TestEscalatedSeeRequestByRowNow: it was noted that the request had escalated, and the row is
+// edited since.
+func TestEscalatedSeeRequestByRowNow(t *testing.T) {
+	for after, want := range map[string]int{"3": http.StatusOK, "30": http.StatusNotFound, "": http.StatusNotFound} {
+		w := newWorld(t)
+		r := w.waiting(func(r *request.Request) {
+			r.Reviewing.Since, r.Reviewing.Escalated = r.Since.AddDate(0, 0, -4), true
+		})
+		edited := columns()
+		edited["EscalateAfter"] = after
+		w.putRow(edited)
+		response, _ := w.page(pathOf(r.ID), "escalated")
+		if response.StatusCode != want {
+			t.Errorf("after %q days: %d, want %d", after, response.StatusCode, want)
+		}
+	}
+}
+
 // TestYesIsForTermsOnThePage edits the row after the page was opened.
 func TestYesIsForTermsOnThePage(t *testing.T) {
 	edited := columns()
