@@ -34,9 +34,18 @@ func (c *Change) Retry(by string) error {
 	if err != nil {
 		return err
 	}
-	what, why := "retried", "taken up again by "+by
 	r.Retried = c.Now().UTC()
 	r.Proof.Tries = 0
+	err = c.takeUpAgain("retried", "taken up again by a person")
+	if err == nil {
+		c.Sign(by)
+	}
+	return err
+}
+
+// takeUpAgain moves a failed request to where it goes on.
+func (c *Change) takeUpAgain(what, why string) error {
+	r := &c.Request
 	switch {
 	case r.Approval != nil && r.Approval.Saw != "":
 		// There may have been a guest before the approval, which may not have been acted on yet. A
@@ -79,10 +88,11 @@ func (c *Change) WishMail(by string) error {
 	}
 	r.Resend = Instruction{At: c.Now().UTC(), By: by}
 	if r.State == Proving {
-		c.Record("code-wished", by+" wants the code mailed again")
+		c.Record("code-wished", "a person wants the code mailed again")
 	} else {
-		c.Record("resend-wished", by+" wants the mail sent again")
+		c.Record("resend-wished", "a person wants the mail sent again")
 	}
+	c.Sign(by)
 	return nil
 }
 

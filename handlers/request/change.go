@@ -83,6 +83,9 @@ func (c *Change) Record(what, detail string) {
 	c.Events = append(c.Events, Event{At: c.Now(), State: c.Request.State, What: what, Detail: detail})
 }
 
+// Sign notes who is responsible for the last event, see [Event].
+func (c *Change) Sign(by string) { c.Events[len(c.Events)-1].By = by }
+
 // Save stores the request with its events. A Conflict means that somebody else changed it
 // meanwhile.
 func (c *Change) Save(ctx context.Context, store Store) error {

@@ -235,8 +235,21 @@ func newGrants(before []Grant, groups []string) []Grant {
 
 // Event is one entry of a request's history. History is only ever added to.
 type Event struct {
-	At     time.Time `json:"at"`
-	State  State     `json:"state"`  // the state after the event
-	What   string    `json:"what"`   // stable short name, for example "decided" or "invited"
-	Detail string    `json:"detail"` // one sentence for an admin; no personal data
+	At    time.Time `json:"at"`
+	State State     `json:"state"` // the state after the event
+	What  string    `json:"what"`  // stable short name, for example "decided" or "invited"
+	// Detail is one sentence for an admin. It has no personal data and names people by their object
+	// ids only: the log repeats it.
+	Detail string `json:"detail"`
+	// By is the person who did it, as that person signed in; empty if it was the app. A vote or an
+	// order says so itself. Only the history has it.
+	By string `json:"by,omitempty"`
+}
+
+// Text returns what the history says of the event to an admin.
+func (e Event) Text() string {
+	if e.By == "" {
+		return e.Detail
+	}
+	return e.Detail + " (" + e.By + ")"
 }

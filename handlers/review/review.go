@@ -75,7 +75,8 @@ func (v *Reviewer) Approve(
 		c.Request.Approval = &request.Approval{
 			By: v.config.By, At: v.config.Now().UTC(), Note: words, Terms: terms, Saw: c.Request.Objection,
 		}
-		c.Transition(request.Approved, "approved", "approved by "+v.config.By)
+		c.Transition(request.Approved, "approved", "approved by an admin")
+		c.Sign(v.config.By)
 		return nil
 	})
 }
@@ -88,7 +89,8 @@ func (v *Reviewer) Deny(ctx context.Context, id submission.ID, reason string) (r
 		return request.Request{}, err
 	}
 	return v.end(ctx, id, "be denied", waiting, func(c *request.Change) {
-		c.Transition(request.Denied, "denied", "denied by "+v.config.By)
+		c.Transition(request.Denied, "denied", "denied by an admin")
+		c.Sign(v.config.By)
 		c.Request.Words = words
 	})
 }
@@ -110,7 +112,8 @@ func (v *Reviewer) cancel(
 	ctx context.Context, id submission.ID, from []request.State, words string,
 ) (request.Request, error) {
 	return v.end(ctx, id, "be cancelled", from, func(c *request.Change) {
-		c.Transition(request.Cancelled, "cancelled", "cancelled by "+v.config.By)
+		c.Transition(request.Cancelled, "cancelled", "cancelled by an admin")
+		c.Sign(v.config.By)
 		c.Request.Words = words
 	})
 }
@@ -152,7 +155,8 @@ func (v *Reviewer) Erase(ctx context.Context, id submission.ID) (request.Request
 			return nil // a person wants that already
 		}
 		c.Request.Withdrawal = request.Instruction{At: v.config.Now().UTC(), By: v.config.By}
-		c.Record("erasure-wished", v.config.By+" wants the personal data erased")
+		c.Record("erasure-wished", "an admin wants the personal data erased")
+		c.Sign(v.config.By)
 		return nil
 	})
 }
@@ -167,7 +171,8 @@ func (v *Reviewer) forgetMailsOf(ctx context.Context, r request.Request) (reques
 		return r, nil
 	}
 	c := &request.Change{Request: r, Now: v.config.Now}
-	c.Record("mails-forgotten", "by "+v.config.By+": nothing is kept any more of the mails that the address had")
+	c.Record("mails-forgotten", "nothing is kept any more of the mails that the address had")
+	c.Sign(v.config.By)
 	saved, err := v.config.Store.Save(ctx, c.Request, c.Events)
 	if err != nil {
 		return request.Request{}, fmt.Errorf("saving the request: %w", err)

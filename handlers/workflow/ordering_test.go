@@ -124,7 +124,7 @@ func TestOrderCountsByAuthorityAtThatMoment(t *testing.T) {
 			}
 			r := a.wantState(id, request.Done) // at once
 			a.wantTenant(1, 1, 1)
-			if history := fmt.Sprint(must(a.store.History(t.Context(), id))(t)); !strings.Contains(history, "taken up again by Somebody ("+test.by+")") || r.Orders.Count != 1 {
+			if history := fmt.Sprint(must(a.store.History(t.Context(), id))(t)); !strings.Contains(history, "taken up again by a person Somebody ("+test.by+")") || r.Orders.Count != 1 {
 				t.Errorf("orders %+v, history %s", r.Orders, history)
 			}
 		})

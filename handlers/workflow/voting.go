@@ -270,15 +270,17 @@ func (j *job) count(ctx context.Context, ballot request.Ballot, authority reques
 		v.Ballots = nil
 	}
 	r.Reviewing = &v
-	what := fmt.Sprintf("by %s (%s)", ballot.Name, authority)
+	what := fmt.Sprintf("by %s (%s)", ballot.By, authority)
 	switch {
 	case !ballot.Yes:
 		j.transition(request.Denied, "denied", "denied "+what)
+		j.Sign(ballot.Name)
 		r.Words = ballot.Note
 		return j.finish(ctx)
 	case v.Stage < stages:
 		j.BeginStage(v.Stage+1, j.config.DecideWithin)
 		j.Record("vote-yes", fmt.Sprintf("stage %d of %d approved %s; another person decides", v.Stage, stages, what))
+		j.Sign(ballot.Name)
 		return proceed, nil
 	}
 	r.Approval = &request.Approval{
@@ -289,7 +291,9 @@ func (j *job) count(ctx context.Context, ballot request.Ballot, authority reques
 	if err != nil {
 		return stop, err
 	}
-	return j.goOn(ctx, request.Approved, "approved", "approved "+what)
+	j.transition(request.Approved, "approved", "approved "+what)
+	j.Sign(ballot.Name)
+	return again, j.save(ctx)
 }
 
 // dropBallot removes the first ballot that waits, since the directory has said who has cast it, or

@@ -353,6 +353,37 @@ func TestKeptVoteCountsOnlyForTermsThatWereShown(t *testing.T) {
 	a.wantTenant(0, 0, 0)
 }
 
+// TestLogHasNoNameOfWhoDecides: the name of a voter is what the message says, and may be anything.
+func TestLogHasNoNameOfWhoDecides(t *testing.T) {
+	const name = "paula.price@wingtiptoys.com"
+	for kind, yes := range map[string][]bool{"a yes": {true, true}, "a no": {false}, "a no after a yes": {true, false}} {
+		t.Run(kind, func(t *testing.T) {
+			a := newAssembly(t)
+			id := a.waiting("Approvers", paula, "SecondApprovers", sven)
+			voters := []string{paula, sven}
+			for i := range yes {
+				b := a.ballot(id, voters[i], yes[i])
+				b.Name = name
+				ok(t, a.vote(b))
+			}
+			a.settle(1)
+			if strings.Contains(a.log.String(), "paula.price") || strings.Contains(a.load(id).Reason, "paula.price") {
+				t.Errorf("the reason %q, and the log:\n%s", a.load(id).Reason, a.log)
+			}
+			a.wantLogged("detail=", paula)
+			signed := 0
+			for _, e := range must(a.store.History(t.Context(), id))(t) {
+				if e.By == name && strings.Contains(e.Text(), name) {
+					signed++
+				}
+			}
+			if signed != len(yes) {
+				t.Errorf("the history names who voted %d times", signed)
+			}
+		})
+	}
+}
+
 // TestVoteOfOlderVersionCountsOnlyAsNo: it does not say what the person was shown.
 func TestVoteOfOlderVersionCountsOnlyAsNo(t *testing.T) {
 	for yes, want := range map[bool]request.State{true: request.Review, false: request.Denied} {

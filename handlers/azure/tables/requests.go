@@ -111,7 +111,7 @@ var personalColumns = []string{
 
 // eventFields returns the columns of an event.
 func eventFields(event *request.Event) []field {
-	return []field{{atColumn, &event.At}, {stateColumn, (*string)(&event.State)}, {"What", &event.What}, {"Detail", &event.Detail}}
+	return []field{{atColumn, &event.At}, {stateColumn, (*string)(&event.State)}, {"What", &event.What}, {"Detail", &event.Detail}, {"By", &event.By}}
 }
 
 // Load implements [request.Store].

@@ -506,7 +506,7 @@ func printRequest(w io.Writer, r operate.RequestDetail) {
 	}
 	fmt.Fprintln(w, "\nHistory:")
 	list(w, "  ", nil, r.History, func(event request.Event) []string {
-		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
+		return []string{stamp(event.At), string(event.State), event.What, event.Text()}
 	})
 }
 
@@ -572,7 +572,7 @@ func printUnreadableRequest(w io.Writer, r operate.UnreadableRequest) {
 	columns(w, "", head)
 	fmt.Fprintln(w, "\nHistory:")
 	list(w, "  ", nil, r.History, func(event request.Event) []string {
-		return []string{stamp(event.At), string(event.State), event.What, event.Detail}
+		return []string{stamp(event.At), string(event.State), event.What, event.Text()}
 	})
 }
 

@@ -36,7 +36,7 @@ var requestTests = map[string]func(*testing.T, Store){
 	"every field is kept": func(t *testing.T, store Store) {
 		record := fullRequest(t)
 		want := asStored(record)
-		saved := must(store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done"}}))(t)
+		saved := must(store.Save(t.Context(), record, []request.Event{{At: start, State: request.Granting, What: "invited", Detail: "done", By: "Ann"}}))(t)
 		if saved.Version == "" {
 			t.Error("Save returned no version")
 		}
@@ -48,7 +48,7 @@ var requestTests = map[string]func(*testing.T, Store){
 			t.Errorf("a time came back in %s, want UTC", loaded.Created.Location())
 		}
 		events := must(store.History(t.Context(), record.ID))(t)
-		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done"}}, events)
+		wantSame(t, "History", []request.Event{{At: stored, State: request.Granting, What: "invited", Detail: "done", By: "Ann"}}, events)
 	},
 
 	"emptied fields stay empty": func(t *testing.T, store Store) {

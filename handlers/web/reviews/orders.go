@@ -120,7 +120,7 @@ func (p *pages) showOrders(x *site.Exchange, code int, who person, reference sub
 		}
 		for _, e := range history {
 			if slices.ContainsFunc(orderEvents, func(name string) bool { return strings.HasPrefix(e.What, name) }) {
-				shown.Events = append(shown.Events, eventContent{momentOf(e.At), e.What, e.Detail})
+				shown.Events = append(shown.Events, eventContent{momentOf(e.At), e.What, e.Text()})
 			}
 		}
 		shown.Events = shown.Events[max(0, len(shown.Events)-mostOrderEvents):]

@@ -219,7 +219,7 @@ func (p *pages) show(x *site.Exchange, code int, who person, r review, n notice)
 		c.Operate = orderPathOf(r.ID)
 	}
 	for _, e := range history {
-		c.History = append(c.History, eventContent{momentOf(e.At), e.What, e.Detail})
+		c.History = append(c.History, eventContent{momentOf(e.At), e.What, e.Text()})
 	}
 	obstacle := r.obstacle(who)
 	if obstacle != "" {
