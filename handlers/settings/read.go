@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -358,22 +359,48 @@ func (r *Reader) Fault(name, format string, args ...any) {
 // Warn records what is doubtful about a setting, without any secret.
 func (r *Reader) Warn(name, what string) { r.warnings = append(r.warnings, name+" "+what) }
 
-// keyVaultReference begins a reference that App Service replaces by the secret. Where it can't, the
-// program gets the reference itself, which anybody could guess.
-const keyVaultReference = "@Microsoft.KeyVault("
+// reference is a reference to a secret, which App Service replaces by the secret where it is the
+// whole value. Where it is not, or App Service can't, the program gets the reference itself, which
+// anybody could guess.
+var reference = regexp.MustCompile(`(?i)@microsoft\.\w+\s*\(`)
 
-// Unresolved reports whether a setting is a reference to a secret that was not replaced by it.
-func (r *Reader) Unresolved(name string) bool {
-	return strings.HasPrefix(r.Text(name), keyVaultReference)
-}
+// wholeReference is a reference and nothing beside it.
+var wholeReference = regexp.MustCompile(`(?i)^@microsoft\.\w+\([^()]*\)$`)
+
+// Unresolved reports whether a setting has a reference to a secret that was not replaced by it.
+func (r *Reader) Unresolved(name string) bool { return reference.MatchString(r.Text(name)) }
+
+// IsReference reports whether a setting is such a reference, and nothing beside it.
+func (r *Reader) IsReference(name string) bool { return wholeReference.MatchString(r.Text(name)) }
 
 // Secret returns the text of a secret. A reference that was not replaced is a fault, and "".
 func (r *Reader) Secret(name string) string {
-	if r.Unresolved(name) {
+	switch {
+	case r.IsReference(name):
 		r.Fault(name, "is a reference to a key vault that was not replaced by the secret: give the app's identity the right to read it, and set keyVaultReferenceIdentity")
+		return ""
+	case r.Unresolved(name):
+		r.Fault(name, "has a reference to a key vault beside other text, and only one that is the whole value is replaced "+
+			"by the secret: put everything into the secret in the vault, several keys separated by spaces")
 		return ""
 	}
 	return r.Text(name)
+}
+
+// generated is a key as programs make it: in base64, base64url or hexadecimal digits, or a GUID.
+var generated = regexp.MustCompile(`^[A-Za-z0-9+/_-]+=*$`)
+
+// Keys returns the keys of a secret that is a list of them. Each is judged by itself: one that has
+// characters which generated keys never have, such as a part of a reference, is a fault.
+func (r *Reader) Keys(name string) []string {
+	keys := Split(r.Secret(name))
+	for i, key := range keys {
+		if !generated.MatchString(key) {
+			r.Fault(name, "has characters in key %d that no generated key has: a key has letters and digits of ASCII, "+
+				"+ / - _, and = at its end", i+1)
+		}
+	}
+	return keys
 }
 
 // Check records err, unless it is nil, as the fault of a setting.

@@ -170,8 +170,11 @@ func (c *Config) readGuards(r *settings.Reader) {
 func (c *Config) readCaptcha(r *settings.Reader) {
 	provider := r.Text(settings.Captcha)
 	config := guard.Captcha{
-		Provider: provider, SiteKey: r.Text(settings.CaptchaSiteKey), Secret: c.secret(r, settings.CaptchaSecret),
+		Provider: provider, SiteKey: r.Text(settings.CaptchaSiteKey),
 		URL: strings.TrimSuffix(r.Text(settings.CaptchaURL), "/"),
+	}
+	if !c.unneeded(r, settings.CaptchaSecret) {
+		config.Secret = r.Secret(settings.CaptchaSecret)
 	}
 	if provider == noCaptcha {
 		return
@@ -225,17 +228,17 @@ func (c *Config) readSignIn(r *settings.Reader) {
 	c.SignIn = s
 }
 
-// secret returns the text of a secret. It is "" for a reference that was not replaced, which is a
-// fault only where the form needs the secret.
-func (c *Config) secret(r *settings.Reader, name string) string {
-	if r.Unresolved(name) && !c.Form {
-		return ""
-	}
-	return r.Secret(name)
+// unneeded reports whether a secret is a reference that was not replaced, which is a fault only
+// where the form needs the secret.
+func (c *Config) unneeded(r *settings.Reader, name string) bool {
+	return !c.Form && r.IsReference(name)
 }
 
 func (c *Config) keys(r *settings.Reader, name string) []string {
-	keys := settings.Split(c.secret(r, name))
+	if c.unneeded(r, name) {
+		return nil
+	}
+	keys := r.Keys(name)
 	r.Check(name, checkKeys(keys))
 	return keys
 }

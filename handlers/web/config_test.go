@@ -172,6 +172,67 @@ func TestOnlyAppWithFormNeedsKeys(t *testing.T) {
 	}
 }
 
+// App Service replaces a reference only where it is the whole value. In every other place it is a
+// text that anybody can guess.
+func TestReferenceIsNoKey(t *testing.T) {
+	const vault = "@Microsoft.KeyVault(SecretUri=https://kv-guestlist.vault.azure.net/secrets/form-key)"
+	for name, text := range map[string]string{
+		"behind a new key":             keyOne + " " + vault,
+		"in front of one":              vault + "," + keyOne,
+		"between two":                  keyOne + " " + vault + " " + keyTwo,
+		"two":                          vault + " " + vault,
+		"in lower case":                strings.ToLower(vault),
+		"in quotes":                    `"` + vault + `"`,
+		"with spaces inside":           keyOne + " @Microsoft.KeyVault (VaultName=kv-guestlist; SecretName=form-signing-key-of-guestlist)",
+		"of App Configuration":         keyOne + " @Microsoft.AppConfiguration(Endpoint=https://guestlist.azconfig.io;Key=form-signing-key)",
+		"without its beginning":        keyOne + " KeyVault(SecretUri=https://kv-guestlist.vault.azure.net/secrets/form-key)",
+		"the address of the secret":    keyOne + " https://kv-guestlist.vault.azure.net/secrets/form-signing-key",
+		"the name of the secret":       keyOne + " SecretName=form-signing-key-of-guestlist",
+		"a placeholder in braces":      keyOne + " {the-old-key-of-the-form-goes-here-1234}",
+		"letters that only look ASCII": "КЕΥ" + keyOne,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for setting, changes := range map[string][]string{
+				settings.FormKeys: {settings.FormKeys, text},
+				settings.JSONKeys: {settings.FormKeys, keyOne, settings.JSONKeys, text},
+			} {
+				_, err := read(true, changes...)
+				if err == nil || !strings.Contains(err.Error(), setting+" ") {
+					t.Fatalf("%s: got %v", setting, err)
+				}
+				if strings.Contains(err.Error(), "is not set") || strings.Contains(err.Error(), keyOne) || strings.Contains(err.Error(), "form-key") {
+					t.Errorf("%s: the fault repeats a part, or says that there is none: %v", setting, err)
+				}
+			}
+		})
+	}
+	for _, text := range []string{keyOne + " " + vault, `"` + vault + `"`} {
+		_, err := read(false, settings.FormKeys, text)
+		if err == nil || !strings.Contains(err.Error(), "secret in the vault") {
+			t.Errorf("an app without the form starts with a value that is never replaced: %v", err)
+		}
+		_, err = read(true, settings.FormKeys, keyOne, settings.Captcha, "turnstile", settings.CaptchaSiteKey, "x", settings.CaptchaSecret, text)
+		if err == nil || !strings.Contains(err.Error(), settings.CaptchaSecret) {
+			t.Errorf("the secret of the captcha: %v", err)
+		}
+	}
+}
+
+func TestGeneratedKeysAreTaken(t *testing.T) {
+	for name, key := range map[string]string{
+		"two GUIDs, as the template makes it": "8f14e45f-ceea-467f-a0e6-1d3b5c7a9e2080c8d3d2-5b0e-4f6a-9c1d-7e3f5a9b2c4d",
+		"openssl rand -base64 48":             "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83v+SNFZ4mrze8BI0/niavN7wEjRWeJ",
+		"base64 with padding":                 "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83v+SNFZ4k=",
+		"base64url":                           "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83v-SNFZ4k_",
+		"openssl rand -hex 32":                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	} {
+		c, err := read(true, settings.FormKeys, key+" "+keyTwo, settings.JSONKeys, key)
+		if err != nil || !slices.Equal(c.Guards.FormKeys, []string{key, keyTwo}) || !slices.Equal(c.Guards.JSONKeys, []string{key}) {
+			t.Errorf("%s: %q, %v", name, c.Guards.FormKeys, err)
+		}
+	}
+}
+
 func TestStatusPageAloneUsesKeysOfForm(t *testing.T) {
 	c, err := read(false, settings.FormKeys, keyOne)
 	if err != nil || !slices.Equal(c.Guards.FormKeys, []string{keyOne}) {

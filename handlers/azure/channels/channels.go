@@ -37,7 +37,7 @@ type Config struct {
 func (c *Config) Read(r *settings.Reader) {
 	*c = Config{
 		TeamsURL: r.Secret(settings.TeamsURL), TeamsScope: r.Text(settings.TeamsScope),
-		WebhookURL: r.Text(settings.WebhookURL), WebhookKeys: settings.Split(r.Secret(settings.WebhookKeys)),
+		WebhookURL: r.Text(settings.WebhookURL), WebhookKeys: r.Keys(settings.WebhookKeys),
 		EventGridURL: r.Text(settings.EventGridURL),
 		StandIns:     r.Text(settings.GraphCredential) == settings.NoCredential,
 		Person:       c.Person,

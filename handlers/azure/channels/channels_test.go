@@ -64,6 +64,7 @@ func TestFaultsNameSettingAndRepeatNothing(t *testing.T) {
 		"a webhook without a key":              {azure, []string{settings.WebhookURL, hook}, []string{settings.WebhookKeys, "whsec_", "openssl"}},
 		"a key without its beginning":          {azure, []string{settings.WebhookURL, hook, settings.WebhookKeys, keyOne + " " + keyTwo[6:]}, []string{settings.WebhookKeys, "number 2"}},
 		"keys in a vault that is closed":       {azure, []string{settings.WebhookURL, hook, settings.WebhookKeys, vault}, []string{settings.WebhookKeys, "key vault"}},
+		"a vault behind a key":                 {azure, []string{settings.WebhookURL, hook, settings.WebhookKeys, keyOne + " " + vault}, []string{settings.WebhookKeys, "secret in the vault"}},
 		"a topic elsewhere":                    {azure, []string{settings.EventGridURL, hook}, []string{settings.EventGridURL, "eventgrid.azure.net"}},
 		"a topic with a key":                   {azure, []string{settings.EventGridURL, topic + "?aeg-sas-key=s3cr3t"}, []string{settings.EventGridURL}},
 		"a topic without an identity":          {laptop, []string{settings.EventGridURL, topic}, []string{settings.ClientID, "identity"}},
