@@ -1,9 +1,11 @@
 package submission
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 )
@@ -88,65 +90,134 @@ var schemes = []string{
 // mostDigits is how many digits a name may have. Some have an ordinal, none a telephone number.
 const mostDigits = 5
 
-// hasLink reports whether a person's name has something that mails and pages turn into a link, or
-// that asks to be called: a web address, an e-mail address, a path, a number.
-func hasLink(name string) bool {
-	unstyled := withoutStyles(name)
-	plain := strings.ToLower(unstyled)
+// digitsIn returns how many digits a text shows, in every script. A number without a decimal form,
+// such as ❽ and ⓴, may stand for two.
+func digitsIn(text string) int {
 	digits := 0
-	for _, r := range plain {
-		if unicode.IsDigit(r) {
+	for _, r := range text {
+		switch {
+		case unicode.IsDigit(r), strings.ContainsRune("〇零一二三四五六七八九", r):
 			digits++
+		case unicode.IsNumber(r):
+			digits += 2
 		}
 	}
-	if digits > mostDigits || strings.Contains(plain, "://") || strings.Contains(plain, "www.") || strings.ContainsAny(plain, `@\{}[]`) {
-		return true
+	return digits
+}
+
+// A likeness says how much of a name looks like a link. A larger one is worse.
+type likeness int
+
+const (
+	noLink      likeness = iota
+	perhapsLink          // some people write their names like that
+	surelyLink
+)
+
+// hasLink reports whether a person's name surely has something that mails and pages turn into a
+// link, or that asks to be called: a web address, an e-mail address, a path, a number.
+func hasLink(name string) bool { return linkIn(name) == surelyLink }
+
+// MayHaveLink reports whether the guest's display name could have such a thing. Some people write
+// their names like that: "Soo.Kim". So it is a reason for a person to look, and none to refuse.
+func (s Submission) MayHaveLink() bool { return linkIn(s.Name()) != noLink }
+
+func linkIn(name string) likeness {
+	unstyled := withoutStyles(name)
+	plain := strings.ToLower(unstyled)
+	if digitsIn(plain) > mostDigits || strings.Contains(plain, "://") ||
+		strings.Contains(plain, "www.") || strings.ContainsAny(plain, `@\{}[]`) {
+		return surelyLink
 	}
 	for _, scheme := range schemes {
 		at := strings.Index(plain, scheme)
 		if at == 0 || at > 0 && !unicode.IsLetter(rune(plain[at-1])) {
-			return true
+			return surelyLink
 		}
 	}
-	between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,;()"'“”«»`, r) }
-	for word := range strings.FieldsFuncSeq(unstyled, between) {
-		if isWebAddress(strings.Trim(word, ".:!?")) {
-			return true
+	worst := noLink
+	for rest := unstyled; ; {
+		start := strings.IndexFunc(rest, ofHost)
+		if start < 0 {
+			return worst
 		}
+		rest = rest[start:]
+		end := strings.IndexFunc(rest, func(r rune) bool { return !ofHost(r) })
+		if end < 0 {
+			end = len(rest)
+		}
+		hasPath := strings.HasPrefix(rest[end:], "/")
+		worst = max(worst, hostLikeness(strings.Trim(rest[:end], ".-_"), hasPath))
+		rest = rest[end:]
 	}
-	return false
 }
 
-// isWebAddress reports whether a word is a host with a known ending. Names are written like that by
-// accident: "Ma.de", "Soo.Kim"; with two letters before a country's ending, or with a capital
-// behind the dot, they are no address.
-func isWebAddress(word string) bool {
-	host, _, hasPath := strings.Cut(word, "/")
-	lower := strings.ToLower(host)
-	at := strings.LastIndexByte(lower, '.')
-	if at <= 0 || strings.Contains(lower, "..") {
-		return false
+// ofHost reports whether r can be in the name of a host, as programs look for them in texts.
+func ofHost(r rune) bool {
+	return strings.ContainsRune(".-_", r) || unicode.In(r, unicode.M, unicode.Nd) || isLetter(r)
+}
+
+// webEndings are endings of hosts alone. Others are names of people too, such as Kim, Li and Weber.
+var webEndings = []string{"com", "net", "org", "info", "biz"}
+
+// hostLikeness judges a word that could be the name of a host: of labels with dots between. It is
+// none without an ending that hosts have, in whatever case or alphabet. Names are written with
+// dots too: "Ma.de", "J.Kim", "B.Com", "Soo.Kim".
+func hostLikeness(word string, hasPath bool) likeness {
+	ascii, err := idna.Punycode.ToASCII(strings.ToLower(word))
+	at := strings.LastIndexByte(ascii, '.')
+	if err != nil || at <= 0 || strings.Contains(ascii, "..") {
+		return noLink
 	}
-	ending := lower[at+1:]
+	ending := ascii[at+1:]
 	_, icann := publicsuffix.PublicSuffix(ending)
-	switch {
-	case !icann && !isReserved(ending):
-		return false
-	case hasPath:
-		return true
-	case isTitle(host[at+1:]):
-		return false
+	if !icann && !isReserved(ending) {
+		return noLink
 	}
-	before := lower[strings.LastIndexByte(lower[:at], '.')+1 : at]
-	return len(ending) > 2 || len([]rune(before)) > 2 || strings.Contains(lower[:at], ".")
+	suffix, _ := publicsuffix.PublicSuffix(ascii)
+	labels := strings.Split(word, ".")
+	first, last := labels[0], labels[len(labels)-1]
+	longest := 0
+	for _, label := range labels[:len(labels)-1] {
+		longest = max(longest, letters(label))
+	}
+	switch {
+	case hasPath:
+		return surelyLink
+	case longest == 1 && isTitle(last), longest <= 2 && len(labels) == 2 && len(ending) == 2:
+		return noLink // initials, or a short form before the ending of a country
+	case slices.Contains(webEndings, ending), strings.Contains(suffix, "."):
+		return surelyLink
+	case isTitle(first) && (isTitle(last) || longest <= 2):
+		return perhapsLink
+	}
+	return surelyLink
 }
 
-// isTitle reports whether a word has a capital at its beginning and nowhere else.
-func isTitle(word string) bool {
-	for i, r := range word {
-		if (i == 0) != unicode.IsUpper(r) {
-			return false
+// letters returns how many letters a word has; a digit or a hyphen counts too, a mark does not.
+func letters(word string) int {
+	n := 0
+	for _, r := range word {
+		if !unicode.Is(unicode.M, r) {
+			n++
 		}
 	}
-	return len(word) > 1
+	return n
+}
+
+// isTitle reports whether a word is written as names are: in letters, with a capital at the
+// beginning of each of its parts and nowhere else. Letters of scripts without case are as good.
+func isTitle(word string) bool {
+	for part := range strings.SplitSeq(word, "-") {
+		for i, r := range part {
+			wrong := unicode.IsUpper(r)
+			if i == 0 {
+				wrong = unicode.IsLower(r)
+			}
+			if wrong || !isLetter(r) && !unicode.Is(unicode.M, r) {
+				return false
+			}
+		}
+	}
+	return word != ""
 }

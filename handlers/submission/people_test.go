@@ -47,6 +47,23 @@ func TestNamesOfPeople(t *testing.T) {
 		"Korean with a dot":                    {"Soo.Kim", "Soo.Kim"},
 		"Khoekhoe":                             {"!Naruseb", "!Naruseb"},
 		"initials":                             {"J.R.R.", "J.R.R."},
+		"initials and a name":                  {"J.R.R. Tolkien", "J.R.R. Tolkien"},
+		"initials of a name that is an ending": {"J.R.Kim", "J.R.Kim"},
+		"an initial before a short name":       {"J.Li", "J.Li"},
+		"a saint":                              {"St.John", "St.John"},
+		"a doctor":                             {"Dr.Müller", "Dr.Müller"},
+		"a doctor, with an ending":             {"Prof.Dr.Weber", "Prof.Dr.Weber"},
+		"a doctor of medicine":                 {"Dr.med. Weber", "Dr.med. Weber"},
+		"an engineer":                          {"Dipl.-Ing. Weber", "Dipl.-Ing. Weber"},
+		"degrees":                              {"Ana M.Sc., B.Com.", "Ana M.Sc., B.Com."},
+		"the younger":                          {"Jr.", "Jr."},
+		"double name with a dot":               {"Anne-Marie.Kim", "Anne-Marie.Kim"},
+		"Japanese numerals":                    {"五十嵐 一二三", "五十嵐 一二三"},
+		"Tamil initial":                        {"ர.குமார்", "ர.குமார்"},
+		"Thai titles":                          {"ด.ช.สมชาย", "ด.ช.สมชาย"},
+		"Korean with an ending":                {"김.한국", "김.한국"},
+		"Cyrillic initials":                    {"А.С.Пушкин", "А.С.Пушкин"},
+		"Roman ordinal":                        {"John Ⅷ", "John Ⅷ"},
 		"ordinal":                              {"John 3rd", "John 3rd"},
 		"nickname":                             {`Robert "Bob"`, `Robert "Bob"`},
 		"double name in kana, full-width sign": {"レヴィ＝ストロース", "レヴィ＝ストロース"},
@@ -78,6 +95,11 @@ func TestNamesThatNobodyHas(t *testing.T) {
 		"＝HYPERLINK(1)": "person", "＠SUM(A1)": "person", "＋Ana": "person", "﹦1": "person", "\u200b=1+1": "person", "−Ana": "person",
 		"Ana https://evil.example": "person", "Ana www.evil.com": "person", "evil.com": "person", "Visit EVIL.COM now": "person",
 		"bit.ly/x": "person", "t.me/x": "person", "evil。com": "person", "ｅｖｉｌ．ｃｏｍ": "person", "mail.evil.de": "person", "(evil.com)": "person",
+		"Verify.Payroll-update.Com": "person", "Visit payroll-update.Com now": "person", "login.contoso-portal.Net": "person", "Evil.Co.Uk": "person",
+		"evil.Io": "person", "payroll.рф": "person", "PAYROLL.РФ": "person", "pay.xn--p1ai": "person", "Pay.XN--P1AI": "person", "Evil.Github.Io": "person",
+		"Ana|evil.io": "person", "Ana~evil.io": "person", "Ana–evil.io–": "person", "evil.io:8080": "person", "evil.io?a": "person", "支付系统.com": "person",
+		"Call ❶❽⓿⓿❺❺❺❶❷❸❹": "person", "Call ①⑧⓪⓪⑤⑤": "person", "Call ⒈⒏⒈⒈⒌⒌": "person", "Call ⓲⓫⓫": "person", "Call 一八〇〇五五五": "person",
+		"Call ١٨٠٠٥٥": "person", "Call 𝟏𝟖𝟎𝟎𝟓𝟓": "person",
 		"ana@contoso.com": "person", "ana＠contoso.com": "person", "javascript:alert(1)": "person", "hxxps://evil": "person",
 		"mailto:ana": "person", `\\evil\share`: "person", "Call +49 30 123456": "person", "Ring 0800 123456": "person", "{{7*7}}": "person", "[Ana](x)": "person",
 		"Sil\u200bva": "line", "Sil\u200cva": "line", "Sil\u200dva": "line", "Ana\u202eevil": "line", "a\ufe00b": "line", "Ana\ufe0fx": "line",
@@ -94,6 +116,26 @@ func TestNamesThatNobodyHas(t *testing.T) {
 		_, err = in.Submission(morning)
 		if diff := cmp.Diff([]string{"familyName/" + rule}, brokenBy(t, err)); diff != "" {
 			t.Errorf("%+q: %s", typed, diff)
+		}
+	}
+}
+
+// A name that could be a web address, or shows a number only where both names are read together,
+// passes the form, and is not taken for a plain one.
+func TestNamesThatMayHaveALink(t *testing.T) {
+	tests := map[[2]string]bool{
+		{"Soo.Kim", ""}: true, {"Evil.Io", ""}: true, {"Payroll-Update.App", ""}: true, {"Prof.Dr.Weber", ""}: true, {"Dr.med. Weber", ""}: true,
+		{"支付.公司", ""}: true, {"Evil", "Update.App"}: true, {"Call 1800", "Ext 5551"}: true,
+		{"Ana", "Silva"}: false, {"J.R.R.", "Tolkien"}: false, {"J.Kim", ""}: false, {"J.R.Li", ""}: false, {"Ma.de los", "Angeles"}: false,
+		{"Ana M.Sc.", "B.Com."}: false, {"St.John", ""}: false, {"Dr.Müller", "Jr."}: false, {"Dipl.-Ing. Ana", "Silva"}: false, {"ด.ช.สมชาย", ""}: false,
+		{"А.С.Пушкин", ""}: false, {"一二三", "五十嵐"}: false, {"Ramasamy a/l", "Muthu"}: false, {"John", "3rd"}: false, {"Gal·la", "Martí"}: false,
+	}
+	for name, want := range tests {
+		in := ana()
+		in.GivenName, in.FamilyName = name[0], name[1]
+		got, err := in.Submission(morning)
+		if err != nil || got.MayHaveLink() != want {
+			t.Errorf("%q: may have a link: %t, want %t; error %v", name, got.MayHaveLink(), want, err)
 		}
 	}
 }
