@@ -18,15 +18,20 @@ func claimOf(s submission.Submission) string {
 	switch {
 	case mixesAlphabets(name):
 		return "mixes alphabets within a word, as imitations do"
+	case strings.ContainsFunc(norm.NFKD.String(name), isRare):
+		return "has letters or signs that names seldom have, and imitations often"
 	case isService(name):
 		return "looks like that of a service, a role or a company"
+	case s.MayHaveLink():
+		return "could be a web address, or have a telephone number"
 	}
 	return ""
 }
 
 // services are what imitations call themselves: words of their own, compared by their looks.
-var services = sync.OnceValue(func() []string {
-	return looksOf("microsoft", "office365", "office 365", "microsoft365", "sharepoint", "onedrive", "onmicrosoft", "entra id", "azure",
+var services = sync.OnceValue(func() map[string]bool {
+	looks := map[string]bool{}
+	for _, look := range looksOf("microsoft", "office365", "office 365", "microsoft365", "sharepoint", "onedrive", "onmicrosoft", "entra id", "azure",
 		"azure ad", "google workspace", "docusign", "paypal", "admin", "admins", "administrator", "administration", "sysadmin", "root", "postmaster",
 		"webmaster", "hostmaster", "mailer daemon", "mailerdaemon", "no reply", "noreply", "do not reply", "donotreply", "support", "help desk",
 		"helpdesk", "service desk", "servicedesk", "it department", "it dept", "it team", "it service", "it services", "it security", "security",
@@ -36,7 +41,10 @@ var services = sync.OnceValue(func() []string {
 		"kundendienst", "kundenservice", "it abteilung", "systemverwaltung", "sicherheit", "buchhaltung",
 		"soporte", "soporte técnico", "administrador", "administradora", "administración", "seguridad", "atención al cliente", "equipo",
 		"suporte", "administração", "segurança", "equipe", "equipa",
-		"assistance", "assistance technique", "administrateur", "administratrice", "sécurité", "service client", "équipe")
+		"assistance", "assistance technique", "administrateur", "administratrice", "sécurité", "service client", "équipe") {
+		looks[look] = true
+	}
+	return looks
 })
 
 // written are the same in scripts without capitals and look-alikes, and often without spaces.
@@ -61,13 +69,17 @@ func isService(name string) bool {
 		}
 	}
 	words := wordsOf(name)
-	padded := " " + strings.Join(words, " ") + " "
-	for _, service := range services() {
-		if strings.Contains(padded, " "+service+" ") {
-			return true
+	for first := range words {
+		// Words in a row may be parts of one: "S u p p o r t".
+		together := ""
+		for _, word := range words[first:] {
+			together += word
+			if services()[lookOf(together)] {
+				return true
+			}
 		}
 	}
-	together := strings.Join(words, "")
+	together := lookOf(strings.Join(words, ""))
 	for _, service := range joined() {
 		if strings.Contains(together, service) {
 			return true
@@ -79,17 +91,27 @@ func isService(name string) bool {
 func looksOf(names ...string) []string {
 	looks := make([]string, 0, len(names))
 	for _, name := range names {
-		looks = append(looks, strings.Join(wordsOf(name), " "))
+		looks = append(looks, lookOf(strings.Join(wordsOf(name), "")))
 	}
 	return looks
 }
+
+// pairs of letters look like one.
+var pairs = strings.NewReplacer("rn", "m", "vv", "w")
+
+// lookOf returns what words of [wordsOf] look like when they stand together.
+func lookOf(words string) string { return pairs.Replace(words) }
+
+// apostrophes stand within a word. Everything else that is no letter or number is between two.
+const apostrophes = "'’‘`ʼʻʽ"
 
 // wordsOf returns the words of a name by their looks: without accents, styles and capitals, with
 // Latin letters for what looks like them.
 func wordsOf(name string) []string {
 	alike := imitations()
 	plain := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) || submission.Invisible(r) {
+		if unicode.In(r, unicode.Mn, unicode.Me) || submission.Invisible(r) ||
+			strings.ContainsRune(apostrophes, r) {
 			return -1
 		}
 		if like, imitates := alike[r]; imitates {
@@ -101,16 +123,16 @@ func wordsOf(name string) []string {
 		}
 		return r
 	}, norm.NFKD.String(name))
-	plain = strings.NewReplacer("rn", "m", "vv", "w").Replace(plain)
 	return strings.FieldsFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
 }
 
 // imitations are characters that look like a Latin letter, in lower case. i, l and 1 look alike.
+// The Latin ones have no accent that could be taken away: ø, ł and ı. See [isRare].
 var imitations = sync.OnceValue(func() map[rune]rune {
 	return imitationsOf(map[rune]string{
-		'a': "аα4", 'b': "ЬВв", 'c': "сϲ", 'd': "ԁ", 'e': "еєε3", 'g': "ɡ", 'h': "һНн", 'i': "іιıl1!|ӏΙІǀ", 'j': "јϳ", 'k': "кκ",
-		'm': "мΜМ", 'n': "ηпΝ", 'o': "оο0օ", 'p': "рρ", 'q': "ԛ", 'r': "гᴦ", 's': "ѕ5", 't': "тτ7Τ", 'u': "υս", 'v': "ѵν", 'w': "ԝш",
-		'x': "хχ", 'y': "уүγΥ", 'z': "ᴢΖ",
+		'a': "аα4", 'b': "ЬьъВвßɓ", 'c': "сϲ", 'd': "ԁđðɖɗ", 'e': "еєε3æœəǝɛ", 'f': "ƒ", 'g': "ցǥ", 'h': "һНнհħ", 'i': "іιl1!|ӏΙІıł",
+		'j': "јϳյ", 'k': "кκĸƙ", 'm': "мΜМ", 'n': "ηпΝոŋɲ", 'o': "оο0օøɔ", 'p': "рρքþ", 'q': "ԛզ", 'r': "г", 's': "ѕ5Տ",
+		't': "тτ7Τŧ", 'u': "υս", 'v': "ѵνʋ", 'w': "ԝшѡ", 'x': "хχ", 'y': "уүγΥƴɣ", 'z': "Ζʒ",
 	})
 })
 
@@ -124,19 +146,55 @@ func imitationsOf(looks map[rune]string) map[rune]rune {
 	return by
 }
 
-// mixesAlphabets reports whether a word has letters of Latin and of an alphabet that looks like it.
+// mixesAlphabets reports whether a word has letters, marks or digits of scripts that no word has
+// together.
 func mixesAlphabets(name string) bool {
-	split := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) }
-	for word := range strings.FieldsFuncSeq(name, split) {
-		seen := 0
-		for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee} {
-			if strings.ContainsFunc(word, func(r rune) bool { return unicode.Is(script, r) }) {
-				seen++
+	split := func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) }
+	for word := range strings.FieldsFuncSeq(norm.NFKC.String(name), split) {
+		seen := map[string]bool{}
+		for _, r := range word {
+			if script := submission.ScriptOf(r); script != "" && !('0' <= r && r <= '9') {
+				seen[script] = true
 			}
 		}
-		if seen > 1 {
+		if !submission.GoTogether(seen) {
 			return true
 		}
 	}
 	return false
+}
+
+// living are the letters of living orthographies, without those that Unicode composes: Greek and
+// Cyrillic have old and phonetic ones besides, which look Latin.
+var living = map[string]*unicode.RangeTable{
+	"Greek":    {R16: []unicode.Range16{{0x0391, 0x03c9, 1}}},
+	"Cyrillic": {R16: []unicode.Range16{{0x0400, 0x045f, 1}, {0x048a, 0x04ff, 1}}},
+}
+
+// neutral are characters of names that Unicode gives to no script: apostrophes of several
+// alphabets, the Arabic letter that lengthens a word, the closing mark of Japanese names, and the
+// sign between two names in kana.
+const neutral = "ʹʻʼʽʾʿـ〆="
+
+// isRare reports whether a character of a decomposed name is none of those that names have today:
+// letters, marks and digits of scripts in everyday use, of Latin only those whose looks are known,
+// and what stands between words. All others could look like anything.
+func isRare(r rune) bool {
+	script := submission.ScriptOf(r)
+	switch {
+	case unicode.In(r, unicode.P, unicode.Z, unicode.Sk), submission.Invisible(r),
+		strings.ContainsRune(neutral, r):
+		return false
+	case unicode.Is(unicode.M, r):
+		return unicode.Is(unicode.Me, r) || script == "" && !unicode.Is(unicode.Inherited, r)
+	case '0' <= r && r <= '9':
+		return false
+	case script == "Latin":
+		lower := unicode.ToLower(r)
+		_, known := imitations()[lower]
+		return !known && (lower < 'a' || lower > 'z')
+	case living[script] != nil:
+		return !unicode.Is(living[script], r)
+	}
+	return script == ""
 }

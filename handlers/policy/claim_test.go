@@ -18,6 +18,10 @@ func TestNameThatClaimsToBeAServiceGoesToReview(t *testing.T) {
 		"rnicrosoft", "MicrosoftSupport", "M i c r o s o f t", "𝐌𝐢𝐜𝐫𝐨𝐬𝐨𝐟𝐭", "Micro\u00adsoft", "Help Desk", "HelpDesk Team", "IT Department", "Support",
 		"Admin", "No-Reply", "Contoso Security Team", "Service-Desk", "Administrador", "Soporte Técnico", "Équipe Support", "Kundendienst",
 		"マイクロソフト サポート", "システム管理者", "관리자", "微软 客服", "الدعم الفني", "Аna", "Αna Silva", "System",
+		"ᴍɪᴄʀᴏꜱᴏꜰᴛ ꜱᴜᴘᴘᴏʀᴛ", "ꓟꓲꓚꓣꓳꓢꓳꓝꓔ ꓢꓴꓑꓑꓳꓣꓔ", "ᎷᏆᏟᎡᎾᏚᎾᎰᎢ ᎢᎬᎪᎷ", "Micr\ua4f3soft", "Micrøsoft", "Supp\u0b20rt", "Supp๐rt", "Supp口rt",
+		"Supp○rt", "$upport", "Suppoɾt", "𐊠𐊡", "Ѕyѕtеm", "Ꮯontoso", "ℳicroſoft", "Tᴇam", "Ⲥystem", "Ьilling", "Ꙅystem", "Đirector Ądmin",
+		"🅼🅸🅲🆁🅾", "S upport", "S.u.p.p.o.r.t T.e.a.m", "S u p p o r t", "Sup.port", "Sup-port Te-am", "Micro'soft", "M·i·c·r·o·s·o·f·t",
+		"Vv ebmaster", "Ηеlр Dеѕk", "Soo.Kim", "Evil Update.App",
 	} {
 		given, family, _ := strings.Cut(name, " ")
 		got := decide(given, family)
@@ -31,6 +35,13 @@ func TestNameThatClaimsToBeAServiceGoesToReview(t *testing.T) {
 	for _, name := range []string{
 		"Ana Silva", "Anna Seguridade", "Lisa Sales", "Tim Cook", "Dell Apple", "Иван Петров", "Γιώργος Παπαδόπουλος", "Sofía Teamer", "Ken Billing",
 		"José Sistema", "Admira Adminović", "Steam Supporter", "髙橋 太郎", "홍 길동", "محمد الفارسي", "Anna Иванова", "Ott Itt", "Illia Lilli",
+		"Bjørn Ødegård", "Łukasz Đorđević", "Þóra Guðmundsdóttir", "Ægir Sæther", "Jürgen Groß", "Ċensu Ħabib", "Œnone Lœwe", "Əli Məmmədov",
+		"Nguyễn Thị Hương", "Đặng Văn Đức", "Işıl İbrahim Şahin", "Ngaŋa Sáŋŋá", "Kofi Ɔwusu-Ɖzidzi", "Ɗanjuma Ƙofar", "Keʻalohi Kahananui",
+		"Oʻktam Gʻulomov", "Sinéad O’Connor", "Mario D`Angelo", "Pat O´Brien", "Mª José Núñez", "C. E. O'Brien", "Gal·la Martí", "J.R.R. Tolkien",
+		"J.Kim", "St.John Smith", "Dr.Müller Jr.", "Ǯ Ǥoabdi", "Ştefan Țurcanu", "Maria 2nd", "Владимир Щербаков", "Їржи Ґалаґан", "Ђорђе Љубичић",
+		"Ғалым Әбдіров", "А.С. Пушкин", "Ίρις Ψαρού", "Հայկ Սարգսյան", "ქეთევან ჯაფარიძე", "علی\u200cرضا احمدی", "محـمد ٢", "שרה בן־דוד",
+		"ሰላም ተስፋዬ", "สมชาย ใจดี", "प्रिया शर्मा", "রহিম উদ্দিন", "ගයාන් පෙරේරා", "குமார் இராமன்", "សុខ ណារី", "王 小明", "佐々木 さくら", "タロー 〆木",
+		"ﾀﾛｰ 髙橋", "レヴィ＝ストロース クロード", "辻\U000e0100 一郎", "\U000323b0 伟", "홍 길동", "ㄅㄆ 陳", "Ａｎａ Ｓｉｌｖａ",
 	} {
 		given, family, _ := strings.Cut(name, " ")
 		if got := decide(given, family); got.Action != Invite {

@@ -34,7 +34,8 @@ import (
 //   - A row that would invite decides Review if its MaxGuests or MaxPerDay is used up by usage,
 //     or if usage does not contain the row.
 //   - A row that would invite decides Review if the submission's name looks like that of a service or
-//     a role, such as "Microsoft Support", or mixes alphabets.
+//     a role, such as "Microsoft Support", mixes alphabets, has letters that names seldom have, or
+//     could be a web address.
 //   - A row in audit mode is tried like any other, as if it were the only one in audit mode, and
 //     never decides: it is Audited or Skipped. Its limits are ignored.
 //   - If no row decides, the Action is Review.

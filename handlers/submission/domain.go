@@ -295,23 +295,26 @@ func misleading(label string, nativeEnding bool) bool {
 		if !unicode.In(r, unicode.L, unicode.Mn, unicode.Mc, unicode.Nd) {
 			return true
 		}
-		script := scriptOf(r)
+		script := ScriptOf(r)
 		if script == "" || script == "Latin" && !unicode.Is(plainLatin, r) {
 			return true
 		}
 		seen[script] = true
 		imitates = imitates && strings.ContainsRune(imitators[script], r)
 	}
-	if len(seen) > 1 && !goTogether(seen) {
+	if !GoTogether(seen) {
 		return true
 	}
 	return imitates && len(seen) > 0 && !nativeEnding
 }
 
-// scriptOf returns the name of r's script, or "" if it is not one of scripts.
-func scriptOf(r rune) string {
-	if r == '\u30fc' {
+// ScriptOf returns the Unicode name of r's script, or "" if it is not one in everyday use.
+func ScriptOf(r rune) string {
+	switch {
+	case r == '\u30fc':
 		return "Katakana" // the long-vowel mark, common to both kana
+	case r >= 0x20000 && unassigned(r):
+		return "Han" // ideographs that Unicode has added since
 	}
 	for _, script := range scripts {
 		if unicode.Is(unicode.Scripts[script], r) {
@@ -321,8 +324,12 @@ func scriptOf(r rune) string {
 	return ""
 }
 
-// goTogether reports whether a word can be written in these scripts together.
-func goTogether(seen map[string]bool) bool {
+// GoTogether reports whether a word can be written in these scripts together. One script, or none,
+// can.
+func GoTogether(seen map[string]bool) bool {
+	if len(seen) <= 1 {
+		return true
+	}
 	for _, family := range [][]string{{"Han", "Hiragana", "Katakana"}, {"Han", "Bopomofo"}, {"Han", "Hangul"}} {
 		others := maps.Clone(seen)
 		maps.DeleteFunc(others, func(script string, _ bool) bool { return slices.Contains(family, script) })
