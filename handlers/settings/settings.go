@@ -163,7 +163,7 @@ func All() []Setting {
 		{FormKeys, "", "Secret. Keys that sign forms, each of at least 32 letters, digits, `+`, `/`, `-` and `_`, separated by spaces: the first signs, all verify, so a new key goes in front. Required where the form is served; the status page knows by them which ids were issued"},
 		{FormWait, "3s", "The least time between opening the form and sending it; 0s to 1m"},
 		{FormLifetime, "12h", "How long an open form can be sent; 10m to 96h. After that it is shown again with all entries"},
-		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, if a proxy hides them from the app; several are separated by spaces"},
+		{PublicOrigins, "", "Scheme and host under which partners reach the pages, such as `https://join.contoso.com`, if a proxy hides them from the app, or if the form has a captcha of `turnstile` or `hcaptcha`; several are separated by spaces"},
 		{JSONOrigins, "", "Sites whose pages may send sign-ups as JSON, such as `https://www.contoso.com`. A program can claim to be any site"},
 		{JSONKeys, "", "Secret. Keys of programs that may send sign-ups as JSON, each of at least 32 letters, digits, `+`, `/`, `-` and `_`, separated by spaces"},
 		{ClientPosts, "30/10m", "How many forms a network address may send at once, and as many again in that time, to each instance; `off` is no limit"},

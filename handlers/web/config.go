@@ -166,7 +166,7 @@ func (c *Config) readGuards(r *settings.Reader) {
 	}
 }
 
-// readCaptcha follows the public origins: their hosts are those on which a captcha may be solved.
+// readCaptcha follows the origins: their hosts are those on which a captcha may be solved.
 func (c *Config) readCaptcha(r *settings.Reader) {
 	provider := r.Text(settings.Captcha)
 	config := guard.Captcha{
@@ -179,11 +179,10 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 	if provider == noCaptcha {
 		return
 	}
-	for _, origin := range c.Guards.PublicOrigins {
-		u, err := url.Parse(origin)
-		if err == nil {
-			config.Hosts = append(config.Hosts, u.Hostname())
-		}
+	config.Hosts = c.captchaHosts()
+	if len(config.Hosts) == 0 && config.NeedsHosts() {
+		r.Warn(settings.PublicOrigins, "is not set, so an answer to the captcha counts from a page under any host name that the "+
+			"captcha service allows for the site key: set it to the scheme and host of the form")
 	}
 	if providers := guard.Providers(); !slices.Contains(providers, provider) {
 		r.Fault(settings.Captcha, "must be %s or one of %s", noCaptcha, strings.Join(providers, ", "))
@@ -198,6 +197,23 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 		r.Fault(settings.CaptchaURL, "must be https and a host and nothing else, such as https://eu.frcapi.com")
 	}
 	c.Guards.Captcha = config
+}
+
+// captchaHosts returns the hosts of the pages that have a widget of ours: of the form, and of sites
+// that send JSON. There are none where the form's is not known: only the settings tell it, because
+// behind a proxy the host of a request is another.
+func (c *Config) captchaHosts() []string {
+	if len(c.Guards.PublicOrigins) == 0 {
+		return nil
+	}
+	var hosts []string
+	for _, origin := range slices.Concat(c.Guards.PublicOrigins, c.Guards.JSONOrigins) {
+		u, err := url.Parse(origin)
+		if err == nil {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts
 }
 
 func (c *Config) readSignIn(r *settings.Reader) {

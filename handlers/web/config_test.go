@@ -65,7 +65,7 @@ func TestGuards(t *testing.T) {
 		JSONOrigins: []string{"https://www.fabrikam.com"}, JSONKeys: []string{keyTwo}, Limit: guard.Limit{Burst: 6, Every: 10 * time.Second}, Proxies: 1,
 		Captcha: guard.Captcha{
 			Provider: "friendlycaptcha", SiteKey: "FCMST5VUMCBOCGQ9", Secret: "api-key", URL: "https://eu.frcapi.com",
-			Hosts: []string{"join.contoso.com", "www.contoso.com"},
+			Hosts: []string{"join.contoso.com", "www.contoso.com", "www.fabrikam.com"},
 		},
 	}
 	if diff := cmp.Diff(want, c.Guards); diff != "" {
@@ -74,6 +74,37 @@ func TestGuards(t *testing.T) {
 	c, err = read(false, settings.ClientPosts, "off")
 	if err != nil || c.Guards.Limit != (guard.Limit{}) {
 		t.Errorf("without a limit: %+v, %v", c.Guards, err)
+	}
+}
+
+// The host of a request is a proxy's choice, so only a setting tells where a captcha may be solved.
+func TestCaptchaWithoutHostNameOfFormIsDoubtful(t *testing.T) {
+	for _, provider := range guard.Providers() {
+		for _, origin := range []string{"", "https://join.contoso.com"} {
+			env := map[string]string{
+				settings.StorageAccount: "guestlist", settings.ClientID: someGUID, settings.FormKeys: keyOne,
+				settings.Captcha: provider, settings.CaptchaSiteKey: "x", settings.CaptchaSecret: "secret-of-ours",
+				settings.PublicOrigins: origin, settings.JSONOrigins: "https://www.fabrikam.com",
+			}
+			c := Config{Form: true}
+			s, err := settings.Read(func(name string) string { return env[name] }, c.Read)
+			if err != nil {
+				t.Fatal(err)
+			}
+			warned := slices.ContainsFunc(s.Warnings(), func(warning string) bool {
+				return strings.HasPrefix(warning, settings.PublicOrigins+" is not set") && strings.Contains(warning, "captcha")
+			})
+			if want := origin == "" && provider != guard.FriendlyCaptcha; warned != want {
+				t.Errorf("%s at %q: warned %t, want %t: %q", provider, origin, warned, want, s.Warnings())
+			}
+			var hosts []string // without the form's own, the form could not be sent
+			if origin != "" {
+				hosts = []string{"join.contoso.com", "www.fabrikam.com"}
+			}
+			if diff := cmp.Diff(hosts, c.Guards.Captcha.Hosts); diff != "" {
+				t.Errorf("%s at %q: hosts (-want +got):\n%s", provider, origin, diff)
+			}
+		}
 	}
 }
 

@@ -35,11 +35,16 @@ type Captcha struct {
 	Secret string
 	// URL is the scheme and host of the service. Default: the usual one.
 	URL string
-	// Hosts are the host names of the form. If there are any, an answer for a page on another host
-	// is refused: any page could have a widget with our public key. Friendly Captcha checks that
-	// itself.
+	// Hosts are the host names of the pages with the widget. If there are any, an answer for a page
+	// on another host is refused: any page could have a widget with our public key. Without any, only
+	// the service limits where the widget works. Friendly Captcha does not say the host, and always
+	// limits it.
 	Hosts []string
 }
+
+// NeedsHosts reports whether the service says on which host an answer was given, so that Hosts
+// are compared with it.
+func (c Captcha) NeedsHosts() bool { return c.Provider != FriendlyCaptcha }
 
 const (
 	// timeout is how long the service may take. A partner waits for it.
@@ -230,7 +235,7 @@ func (c *Checker) Verify(ctx context.Context, response string) error {
 			}
 		}
 		return problem.New(problem.CaptchaFailed, "the captcha service says no")
-	case c.config.Provider != FriendlyCaptcha && len(c.config.Hosts) > 0 && !slices.Contains(c.config.Hosts, strings.ToLower(v.Hostname)):
+	case c.config.NeedsHosts() && len(c.config.Hosts) > 0 && !slices.Contains(c.config.Hosts, strings.ToLower(v.Hostname)):
 		return problem.New(problem.CaptchaFailed, "the captcha was solved on a page under another host name")
 	}
 	return nil
