@@ -88,7 +88,7 @@ func newGuardedForm(t *testing.T, provider string) guardedForm {
 		server := httptest.NewServer(g.sim)
 		t.Cleanup(server.Close)
 		config.Captcha = guard.Captcha{
-			Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: server.URL, Hosts: []string{"join.contoso.com"},
+			Provider: provider, SiteKey: captchasim.SiteKey, Secret: captchasim.Secret, URL: server.URL, Hosts: []string{"join.contoso.com", "www.fabrikam.com"},
 		}
 	}
 	guards := newGuards(t, config, clock)
@@ -509,7 +509,7 @@ func TestCaptcha(t *testing.T) {
 			}
 			missing := g.sendJSON(t, bySite)
 			pagetest.CheckProblem(t, missing, pagetest.Body(t, missing), problem.CaptchaFailed, answerProperty)
-			given := g.sendJSON(t, bySite, answerProperty, g.sim.Solve(provider, "join.contoso.com"))
+			given := g.sendJSON(t, bySite, answerProperty, g.sim.Solve(provider, "www.fabrikam.com"))
 			if given.StatusCode != http.StatusAccepted {
 				t.Errorf("a site with an answer: status %d", given.StatusCode)
 			}
