@@ -164,13 +164,15 @@ var webEndings = []string{"com", "net", "org", "info", "biz"}
 // none without an ending that hosts have, in whatever case or alphabet. Names are written with
 // dots too: "Ma.de", "J.Kim", "B.Com", "Soo.Kim".
 func hostLikeness(word string, hasPath bool) likeness {
-	ascii, err := idna.Punycode.ToASCII(strings.ToLower(word))
+	// It is judged in spite of labels that are no punycode: the ending counts.
+	ascii, _ := idna.Punycode.ToASCII(strings.ToLower(word))
 	at := strings.LastIndexByte(ascii, '.')
-	if err != nil || at <= 0 || strings.Contains(ascii, "..") {
+	if at <= 0 || strings.Contains(ascii, "..") {
 		return noLink
 	}
 	ending := ascii[at+1:]
-	_, icann := publicsuffix.PublicSuffix(ending)
+	// Some endings are on the list only with a label before them, such as *.np.
+	_, icann := publicsuffix.PublicSuffix("any-host." + ending)
 	if !icann && !isReserved(ending) {
 		return noLink
 	}
