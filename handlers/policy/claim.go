@@ -62,9 +62,9 @@ var joined = sync.OnceValue(func() []string {
 })
 
 func isService(name string) bool {
-	plain := norm.NFKC.String(name)
+	plain := withoutGaps(name)
 	for _, service := range written {
-		if strings.Contains(plain, service) {
+		if strings.Contains(plain, withoutGaps(service)) {
 			return true
 		}
 	}
@@ -86,6 +86,16 @@ func isService(name string) bool {
 		}
 	}
 	return false
+}
+
+// withoutGaps returns the letters, marks and digits of a name, without styles.
+func withoutGaps(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.In(r, unicode.L, unicode.M, unicode.N) || strings.ContainsRune(neutral, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(name))
 }
 
 func looksOf(names ...string) []string {

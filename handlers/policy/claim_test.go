@@ -22,6 +22,7 @@ func TestNameThatClaimsToBeAServiceGoesToReview(t *testing.T) {
 		"Supp○rt", "$upport", "Suppoɾt", "𐊠𐊡", "Ѕyѕtеm", "Ꮯontoso", "ℳicroſoft", "Tᴇam", "Ⲥystem", "Ьilling", "Ꙅystem", "Đirector Ądmin",
 		"🅼🅸🅲🆁🅾", "S upport", "S.u.p.p.o.r.t T.e.a.m", "S u p p o r t", "Sup.port", "Sup-port Te-am", "Micro'soft", "M·i·c·r·o·s·o·f·t",
 		"Vv ebmaster", "Ηеlр Dеѕk", "Soo.Kim", "Evil Update.App",
+		"ソフト マイクロ", "サポ・ート", "자 관리", "الدعـم الفني",
 	} {
 		given, family, _ := strings.Cut(name, " ")
 		got := decide(given, family)
