@@ -36,9 +36,9 @@ type Captcha struct {
 	// URL is the scheme and host of the service. Default: the usual one.
 	URL string
 	// Hosts are the host names of the pages with the widget. If there are any, an answer for a page
-	// on another host is refused: any page could have a widget with our public key. Without any, only
-	// the service limits where the widget works. Friendly Captcha does not say the host, and always
-	// limits it.
+	// on another host is refused: any page could have a widget with our public key. Without any,
+	// only the service limits where the widget works. Friendly Captcha does not say the host, and
+	// always limits it.
 	Hosts []string
 }
 
