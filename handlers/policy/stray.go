@@ -202,50 +202,93 @@ const maxKey = 2048
 
 // meantBy returns the partitions that a faulty key was likely meant for, none if that is unknown,
 // and others that it may have been meant for because some of its words are not understood. These
-// are the whole domains of addresses, since the words may be other mailboxes there, or else "*".
+// are the whole domains of addresses, since the words may be other mailboxes there. If there is a
+// domain among them, or nothing at all is understood, they are what is below the domains, and "*".
 func meantBy(key string) (meant, perhaps []string) {
 	if len(key) > maxKey {
 		return nil, []string{anyone}
 	}
-	text := readable(key)
-	if strings.Contains(text, anyone) && strings.Trim(text, "*.@%?") == "" {
-		return []string{anyone}, nil
+	var found reading
+	for i, text := range readings(key) {
+		if strings.Contains(text, anyone) && strings.Trim(text, "*.@%?") == "" {
+			return []string{anyone}, nil
+		}
+		found.read(text)
+		found.unknown = found.unknown || i > 0 && found.understood
+		if found.understood {
+			break
+		}
 	}
+	meant = distinct(found.meant)
+	if len(meant) == 0 {
+		return nil, []string{anyone}
+	}
+	if !found.unknown {
+		return meant, nil
+	}
+	for _, key := range meant {
+		domain := strings.TrimPrefix(key[strings.LastIndexByte(key, '@')+1:], "*.")
+		perhaps = append(perhaps, domain)
+		if found.hasDomain {
+			perhaps = append(perhaps, "*."+domain)
+		}
+	}
+	if found.hasDomain {
+		perhaps = append(perhaps, anyone)
+	}
+	return meant, slices.DeleteFunc(distinct(perhaps), func(key string) bool {
+		return slices.Contains(meant, key) || !isPartition(key)
+	})
+}
+
+// reading is what is found in a key.
+type reading struct {
+	meant      []string
+	understood bool // something has an ending that is known
+	unknown    bool // a word is not understood
+	hasDomain  bool // a word that is understood is a domain, not an address
+}
+
+// read adds what is found in a text.
+func (r *reading) read(text string) {
+	text, paths := withoutPaths(text)
 	words := keyWords(text)
-	add := func(word string) bool {
-		keys := keysOf(word)
-		// The parts of a broken name make others with endings that do not exist.
-		keys = slices.DeleteFunc(keys, func(key string) bool { return !hasKnownEnding(key) && !(len(words) == 1 && hasDot(word)) })
-		meant = append(meant, keys...)
-		return len(keys) > 0
-	}
-	unknown, atMailboxes := false, true
 	for _, word := range words {
 		// A part of a broken name may look like an ending, as in "contoso, com".
 		ending := len(words) > 1 && !strings.Contains(word, ".") && !strings.Contains(word, "@")
-		if ending || !add(word) {
-			unknown = true
+		if ending {
+			r.unknown = true
 			continue
 		}
-		atMailboxes = atMailboxes && strings.Contains(word, "@")
+		found, known := r.add(word, hasDot(word))
+		r.unknown = r.unknown || !found || !known && len(words) > 1
 	}
-	if unknown && (len(meant) == 0 || len(words) == 2) {
+	if r.unknown && (len(r.meant) == 0 || len(words) == 2) {
 		// The words may be parts of one name.
-		add(strings.Join(words, "."))
-		add(strings.Join(words, ""))
-		atMailboxes = atMailboxes && strings.Contains(text, "@")
+		r.add(strings.Join(words, "."), false)
+		r.add(strings.Join(words, ""), false)
 	}
-	meant = distinct(meant)
-	switch {
-	case len(meant) == 0, unknown && !atMailboxes:
-		perhaps = []string{anyone}
-	case unknown:
-		for _, key := range meant {
-			perhaps = append(perhaps, key[strings.LastIndexByte(key, '@')+1:])
+	for _, word := range keyWords(paths) {
+		if hasDot(word) {
+			r.add(word, false)
 		}
-		perhaps = slices.DeleteFunc(distinct(perhaps), func(key string) bool { return slices.Contains(meant, key) || !isPartition(key) })
 	}
-	return meant, perhaps
+}
+
+// add adds what a word was likely meant for, and reports whether that is anything, and whether its
+// ending is known. Other endings count only if anyEnding is set: the parts of a broken name have
+// such endings.
+func (r *reading) add(word string, anyEnding bool) (found, known bool) {
+	for _, key := range keysOf(word) {
+		knows := hasKnownEnding(key)
+		if knows || anyEnding {
+			r.meant = append(r.meant, key)
+			found, known = true, known || knows
+		}
+	}
+	r.understood = r.understood || known
+	r.hasDomain = r.hasDomain || found && !strings.Contains(word, "@")
+	return found, known
 }
 
 // distinct returns the first of each of the keys.
@@ -258,19 +301,61 @@ func distinct(keys []string) (once []string) {
 	return once
 }
 
-// paths finds the path of a URL, which is no part of a domain.
-var paths = regexp.MustCompile(`(://[^/\s,;|<>"]*)/[^\s,;|<>"]*`)
+// paths finds the path of a URL.
+var paths = regexp.MustCompile(`(://[^/\s]*)/(\S*)`)
+
+// withoutPaths returns a text without the paths of URLs, which say nothing about who is meant
+// unless there is a name in them, and the paths.
+func withoutPaths(text string) (rest, found string) {
+	for _, path := range paths.FindAllStringSubmatch(text, -1) {
+		found += " " + path[2]
+	}
+	return paths.ReplaceAllString(text, "$1"), found
+}
+
+// hostRunes match the characters of a domain. In Catalan domains, a dot may be between two l.
+const hostRunes = `(?:l\x{b7}l|[\pL\p{Mn}\p{Mc}\p{Nd}\p{Nl}.*-])`
+
+// names finds what may be an address or a domain: as many characters as possible that one can have.
+// Everything else is between names, whatever it is.
+var names = regexp.MustCompile(`(?:` + hostRunes + `|[_'+])*@+` + hostRunes + `*|` + hostRunes + `+`)
 
 // keyWords returns the words of a key that may name an address or a domain. Schemes such as https
 // and words without letters are left out.
-func keyWords(text string) []string {
-	words := strings.FieldsFunc(paths.ReplaceAllString(text, "$1"), func(r rune) bool {
-		return unicode.IsSpace(r) || strings.ContainsRune(",;|<>()[]{}\"`/\\=:", r)
-	})
+func keyWords(text string) (words []string) {
+	for _, found := range names.FindAllString(text, -1) {
+		name := trimName(found)
+		words = append(words, name)
+		if strings.HasSuffix(found, anyone) && name != found {
+			words = append(words, anyone) // it may stand for other endings
+		}
+		ending := name[strings.LastIndexByte(name, '.')+1:]
+		hyphen := strings.IndexByte(ending, '-')
+		if hyphen > 0 && len(ending) < len(name) && !strings.Contains(ending, "@") && !strings.HasPrefix(ending, "xn--") {
+			// No ending has a hyphen, except for punycode.
+			words = append(words, trimName(name[:len(name)-len(ending)+hyphen]), trimName(ending[hyphen:]))
+		}
+	}
 	return slices.DeleteFunc(words, func(word string) bool {
 		says := func(r rune) bool { return unicode.IsLetter(r) || r == '*' || r == '@' }
 		return slices.Contains(schemes, word) || !strings.ContainsFunc(word, says)
 	})
+}
+
+// trimName returns a name without what does not begin or end one. A wildcard begins with an
+// asterisk, and only "*" ends in one. Letters that modify others look like quotation marks.
+func trimName(name string) string {
+	ends := func(r rune) bool {
+		return unicode.IsLetter(r) && !unicode.Is(unicode.Lm, r) || unicode.IsNumber(r) || unicode.IsMark(r)
+	}
+	begins := func(r rune) bool {
+		return ends(r) && !unicode.IsMark(r) || strings.ContainsRune(".*@", r) || r == '_' && strings.Contains(name, "@")
+	}
+	if strings.Trim(name, "*.") == "" {
+		return name
+	}
+	name = strings.TrimLeftFunc(name, func(r rune) bool { return !begins(r) })
+	return strings.TrimRightFunc(name, func(r rune) bool { return !ends(r) })
 }
 
 // hasDot reports whether the word's domain has more than one part.
@@ -282,14 +367,57 @@ func hasDot(word string) bool {
 // schemes are words that are no part of a name.
 var schemes = []string{"http", "https", "mailto", "smtp", "sip"}
 
-// plainForms are ways to write a dot, an @ and an asterisk.
+// plainForms are ways to write a dot, an @, an asterisk and an apostrophe.
 var plainForms = strings.NewReplacer("\u3002", ".", "\uff61", ".", "[.]", ".", "(.)", ".", "{.}", ".",
 	"[dot]", ".", "(dot)", ".", " dot ", ".", "[at]", "@", "(at)", "@", "[@]", "@", " at ", "@",
-	"\u2217", "*", "\u204e", "*")
+	"\u2217", "*", "\u204e", "*", "\u2018", "'", "\u2019", "'", "\u02bc", "'")
+
+// readings returns the texts that a key can be read as, the likeliest first.
+func readings(key string) []string {
+	key = strings.ToValidUTF8(key, "")
+	if !strings.ContainsFunc(key, func(r rune) bool { return international(r) || submission.Invisible(r) }) {
+		return []string{readable(key)}
+	}
+	space := func(is func(rune) bool) string {
+		return strings.Map(func(r rune) rune {
+			if is(r) {
+				return ' '
+			}
+			return r
+		}, key)
+	}
+	return distinct([]string{
+		readable(space(isSign)), readable(key),
+		readable(space(submission.Invisible)), readable(lookingLike(key)),
+	})
+}
+
+// isSign reports whether the character is none of a name, but would be read as letters or digits:
+// a trademark, or the number of a footnote.
+func isSign(r rune) bool {
+	return r > unicode.MaxASCII && !unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Other_Alphabetic) &&
+		strings.ContainsFunc(norm.NFKC.String(string(r)), func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+}
+
+// lookingLike returns the key without accents and strokes, and with Latin letters for what looks
+// like them.
+func lookingLike(key string) string {
+	alike := imitations()
+	return strings.Map(func(r rune) rune {
+		like, imitates := alike[unicode.ToLower(r)]
+		switch {
+		case unicode.Is(unicode.Mn, r):
+			return -1
+		case r > unicode.MaxASCII && imitates:
+			return like
+		}
+		return r
+	}, norm.NFKD.String(key))
+}
 
 // readable returns the key in lower case, without what can't be seen or only looks different.
 func readable(key string) string {
-	text := strings.ToLower(norm.NFKC.String(strings.ToValidUTF8(key, "")))
+	text := strings.ToLower(norm.NFKC.String(key))
 	text = strings.Map(func(r rune) rune {
 		if submission.Invisible(r) && !unicode.IsSpace(r) || r == utf8.RuneError {
 			return -1
@@ -320,16 +448,21 @@ func keysOf(word string) []string {
 }
 
 func keysAsWritten(word string) []string {
-	word = strings.Trim(word, "'!?~^%&#$")
 	at := strings.LastIndexByte(word, '@')
 	if at < 0 {
 		return domainKeys(word)
 	}
 	local, domain := strings.Trim(word[:at], "'@"), word[at+1:]
 	whole, _, _ := strings.Cut(local, "+") // sign-ups have no part behind a plus
-	address, err := submission.ParseAddress(whole + "@" + strings.TrimSuffix(domain, "."))
-	if err == nil {
-		return []string{address.String()}
+	var keys []string
+	for _, mailbox := range []string{whole, strings.TrimLeft(whole, "_")} {
+		address, err := submission.ParseAddress(mailbox + "@" + strings.TrimSuffix(domain, "."))
+		if err == nil {
+			keys = append(keys, address.String())
+		}
+	}
+	if keys != nil {
+		return distinct(keys)
 	}
 	// Whoever is meant has an address there.
 	return domainKeys(domain)

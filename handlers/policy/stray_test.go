@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -91,7 +92,16 @@ func TestFaultyKeyTellsWhomItWasMeantFor(t *testing.T) {
 		{"alı@fabrikam.com", KeyNotASCII, "fabrikam.com ali@fabrikam.com"},
 		{"– fabrikam.com", KeyHidden, "fabrikam.com"},
 		{"1. fabrikam.com", KeyHidden, "fabrikam.com"},
-		{"fаbrikam.com", KeyOther, ""}, // a Cyrillic а
+		{"fаbrikam.com", KeyNotASCII, "fabrikam.com"}, // a Cyrillic а
+		{"fabrikam.com¹", KeyNotASCII, "fabrikam.com"},
+		{"“ana@fabrikam.com”", KeyNotASCII, "ana@fabrikam.com"},
+		{"fabrikam.com、fabrikam.de", KeyNotASCII, "fabrikam.com fabrikam.de"},
+		{"col·legi.cat", KeyNotASCII, "xn--collegi-xma.cat"},
+		{"*.fabrikam.com*", KeyOther, "*.fabrikam.com"},
+		{"fabrikam.com@", KeyOther, "fabrikam.com"},
+		{"_Ana@fabrikam.com_", KeyOther, "_ana@fabrikam.com ana@fabrikam.com"},
+		{"ana@fabrikam.com&bob@fabrikam.de", KeyOther, "ana@fabrikam.com bob@fabrikam.de"},
+		{"Ana <ana@fabrikam.newending>", KeyHidden, "ana@fabrikam.newending"},
 		{"192.168.0.1", KeyOther, ""},
 		{"", KeyOther, ""},
 		{" ", KeyHidden, ""},
@@ -175,6 +185,8 @@ func TestKeyWithUnknownWordsCountsForMore(t *testing.T) {
 		"Fabrikam Inc":                        "ana@fabrikam.com",
 		"fabrikam com":                        "ana@fabrikam.com",
 		"fabrikam.com and subdomains":         "ana@fabrikam.com ana@eu.fabrikam.com",
+		"ana@fabrikam.com–left":               "ana@fabrikam.com left@fabrikam.com",
+		"fabrikam.com–left":                   "ana@fabrikam.com ana@eu.fabrikam.com ana@northwind.com",
 		"fabrikam.com, northwind":             "ana@fabrikam.com ana@northwind.com",
 		"ana@fabrikam.com, Northwind.com inc": "ana@fabrikam.com ana@northwind.com ana@eu.northwind.com",
 		"fabrıkam.com":                        "ana@fabrikam.com ana@xn--fabrkam-ufb.com",
@@ -204,6 +216,54 @@ func TestKeyWithoutUnknownWordsCountsForThoseMeantOnly(t *testing.T) {
 		if !slices.Equal(row.For, []string{"fabrikam.com"}) {
 			t.Errorf("%q counts for %q", key, row.For)
 		}
+	}
+}
+
+// A narrower row decides before "*", so a row that counts for "*" only keeps nobody out of a domain
+// that another row invites.
+func TestKeyWithMarksCountsForNameInIt(t *testing.T) {
+	marks := []string{
+		"“%s”", "‘%s’", "„%s“", "«%s»", "「%s」", "%s’", "`%s´", "• %s", "•%s", "%s–left", "%s - left", "%s—left",
+		"%s、bob@northwind.com", "%s&bob@northwind.com", "%s+northwind.com", "%s-", "-%s", "_%s", "%s_", "%s_left", "%s*", "%s**",
+		"%s…", "%s·", "%s•left", "%s@", "%s@*", "%s¹", "%s™", "%s\u20e3", "%sʼ", "%sˮ", "→%s", "✗ %s", "%s?", "%s!", "%s%%", "#%s",
+		"%s/left", "%s\u0001left", "%s (left)", "%s¦left", "%s、northwind.newending", "https://northwind.com/%s", "X%s\u0301X",
+		"%s\u200bleft", "%s-Left",
+	}
+	for _, name := range []string{"mallory@fabrikam.com", "fabrikam.com", "*.fabrikam.com"} {
+		email, invited := "mallory@fabrikam.com", "fabrikam.com"
+		if strings.HasPrefix(name, "*.") {
+			email, invited = "mallory@eu.fabrikam.com", "*.fabrikam.com"
+		}
+		for _, around := range marks {
+			key := strings.ReplaceAll(fmt.Sprintf(around, name), "X", "")
+			if !isPartition(key) { // as _mallory@fabrikam.com is
+				wantReview(t, key, invited, email)
+			}
+		}
+	}
+	for _, key := range []string{
+		"ana, mallory@fabrikam.newending", "mallory@fabrikam.newending, bob@fabrikam.newending",
+		"Mallory <mallory@fabrikam.newending>", "“fabrikam.newending”", "fabrikam.newending and subdomains",
+	} {
+		wantReview(t, key, "fabrikam.newending", "mallory@fabrikam.newending")
+	}
+	wantReview(t, "fabrikam.com and subdomains", "*.fabrikam.com", "mallory@eu.fabrikam.com")
+	wantReview(t, "*.fabrikam.com*", "fabrikam.com", "mallory@fabrikam.com")
+	wantReview(t, "fabrikam.com*", "*.fabrikam.com", "mallory@eu.fabrikam.com")
+	wantReview(t, "f\u0336a\u0336brikam.com", "fabrikam.com", "mallory@fabrikam.com")
+	wantReview(t, "o’hara@fabrikam.com", "o'hara@fabrikam.com", "o'hara@fabrikam.com")
+}
+
+// wantReview tells that a row that denies keeps the address out of a partition that is invited.
+func wantReview(t *testing.T, key, invited, email string) {
+	t.Helper()
+	rows := []Row{Parse(Raw{Partition: invited, Name: "in", Columns: map[string]any{"Action": "invite"}})}
+	for _, raw := range Strays([]Raw{{Partition: key, Name: "gone", Columns: map[string]any{"Action": "deny"}}}) {
+		rows = append(rows, Parse(raw))
+	}
+	got := Decide(submission.Submission{Email: address(t, email)}, rows, nil, now)
+	if got.Action != Review {
+		t.Errorf("%q: %s is decided %s: %s", key, email, got.Action, got.Reason)
 	}
 }
 
