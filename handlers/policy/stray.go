@@ -331,7 +331,8 @@ func keyWords(text string) (words []string) {
 		}
 		ending := name[strings.LastIndexByte(name, '.')+1:]
 		hyphen := strings.IndexByte(ending, '-')
-		if hyphen > 0 && len(ending) < len(name) && !strings.Contains(ending, "@") && !strings.HasPrefix(ending, "xn--") {
+		inDomain := len(ending) < len(name) && !strings.Contains(ending, "@")
+		if hyphen > 0 && inDomain && !strings.HasPrefix(ending, "xn--") {
 			// No ending has a hyphen, except for punycode.
 			words = append(words, trimName(name[:len(name)-len(ending)+hyphen]), trimName(ending[hyphen:]))
 		}
@@ -349,7 +350,8 @@ func trimName(name string) string {
 		return unicode.IsLetter(r) && !unicode.Is(unicode.Lm, r) || unicode.IsNumber(r) || unicode.IsMark(r)
 	}
 	begins := func(r rune) bool {
-		return ends(r) && !unicode.IsMark(r) || strings.ContainsRune(".*@", r) || r == '_' && strings.Contains(name, "@")
+		return ends(r) && !unicode.IsMark(r) || strings.ContainsRune(".*@", r) ||
+			r == '_' && strings.Contains(name, "@")
 	}
 	if strings.Trim(name, "*.") == "" {
 		return name
@@ -395,8 +397,9 @@ func readings(key string) []string {
 // isSign reports whether the character is none of a name, but would be read as letters or digits:
 // a trademark, or the number of a footnote.
 func isSign(r rune) bool {
-	return r > unicode.MaxASCII && !unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Other_Alphabetic) &&
-		strings.ContainsFunc(norm.NFKC.String(string(r)), func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+	says := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+	ofNames := unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Other_Alphabetic)
+	return international(r) && !ofNames && strings.ContainsFunc(norm.NFKC.String(string(r)), says)
 }
 
 // lookingLike returns the key without accents and strokes, and with Latin letters for what looks
