@@ -153,7 +153,6 @@ var scientific = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[eE]\+?[0-9]+$`)
 
 // codeChange says what becomes of an invite code, and repeats nothing of it.
 func codeChange(was, becomes string) string {
-	days, _, _ := policy.Days(becomes)
 	switch {
 	case policy.CodeHashOf(was) == policy.CodeHashOf(becomes):
 		return sameCode
@@ -161,7 +160,7 @@ func codeChange(was, becomes string) string {
 		return "the zeros at its beginning are gone, as if a spreadsheet had read it as a number"
 	case scientific.MatchString(becomes):
 		return "a number in scientific notation, as if a spreadsheet had read the code as one"
-	case len(days) > 0:
+	case policy.IsDate(becomes):
 		return "a date, as if a spreadsheet had read the code as one"
 	}
 	return "another code"

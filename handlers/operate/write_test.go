@@ -68,6 +68,7 @@ func TestPlanTellsWhatBecomesOfCodes(t *testing.T) {
 		"zeros, as a number":          {"00123456", int32(123456), "the zeros at its beginning are gone, as if a spreadsheet had read it as a number"},
 		"scientific":                  {"12E45678", "1.79769313486232E+308", "a number in scientific notation, as if a spreadsheet had read the code as one"},
 		"scientific, in German":       {"123456789012345", "1,23456789012345E+14", "a number in scientific notation, as if a spreadsheet had read the code as one"},
+		"a short date":                {"01-05-26", "5/1/26", "a date, as if a spreadsheet had read the code as one"},
 		"a date":                      {"01-05-2026", "01.05.2026", "a date, as if a spreadsheet had read the code as one"},
 		"another code":                {"tulip-spring", "tulip-summer", "another code"},
 		"the same, written otherwise": {"Tulip Spring", "tulip-spring", "the same code"},

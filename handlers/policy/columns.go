@@ -411,6 +411,8 @@ func timeReader(field func(*Row) *time.Time, later int) func(any, *Row) *wrong {
 // notMoment says why a text is no moment, with words of its own for what spreadsheets write.
 func notMoment(text, advice string) *wrong {
 	switch days, _, hasClock := Days(text); {
+	case len(days) == 0 && IsDate(text):
+		return &wrong{"is a date without the four digits of its year", advice}
 	case len(days) > 1:
 		return &wrong{"is a date whose day and month can't be told apart", advice}
 	case hasClock:

@@ -15,47 +15,80 @@ import (
 // there are several if the order of day and month can't be told: 05/01/2026 is in May or in
 // January, 31/12/2026 can be one day only.
 //
-// Dates are three numbers. A year of four digits comes first or last; one of two is from 2000 to
-// 2039, because later ones are of other calendars: 2026 is 69 in Thailand, and 48 in Saudi Arabia.
-// With dots, the day comes first unless the year does: no country writes the month before it.
-// Names of months are not read.
+// Dates are three numbers. The year comes first or last, and has four digits. A shorter one is not
+// read, because it can't be told from a day, nor in which calendar it is: 26. 12. 31. is in 2026
+// where it is written in Korea, and 2026 is 69 in Thailand. With dots, the day comes first unless
+// the year does: no country writes the month before it. Names of months are not read.
 func Days(text string) (days []time.Time, clock time.Duration, hasClock bool) {
-	text = strings.TrimSpace(norm.NFKC.String(text))
-	if len(text) > maxWord {
+	date, ok := dateOf(text)
+	if !ok {
 		return nil, 0, false
 	}
-	date := text
-	parts := clockAtEnd.FindStringSubmatch(text)
-	if parts != nil {
-		hasClock = true
-		clock, hasClock = clockOf(parts[2], parts[3], parts[4], parts[5])
-		if !hasClock {
-			return nil, 0, false
-		}
-		date = parts[1]
-	}
-	date = strings.TrimRight(eastAsianUnits.Replace(date), "- ")
-	numbers := threeNumbers.FindStringSubmatch(date)
-	if numbers == nil || numbers[2] != numbers[4] {
-		return nil, 0, false
-	}
-	first, separator, second, third := numbers[1], numbers[2], numbers[3], numbers[5]
+	first, second, third := date.numbers[0], date.numbers[1], date.numbers[2]
 	switch {
-	case len(first) == 4:
+	case len(first) == yearDigits:
 		days = appendDay(days, first, second, third)
-	case separator == ".":
+	case len(third) == yearDigits:
 		days = appendDay(days, third, second, first)
-	default:
-		days = appendDay(days, third, second, first)
-		days = appendDay(days, third, first, second)
-		if len(third) <= 2 {
-			days = appendDay(days, first, second, third)
+		if date.separator != "." {
+			days = appendDay(days, third, first, second)
 		}
 	}
 	if days == nil {
 		return nil, 0, false
 	}
-	return days, clock, hasClock
+	return days, date.clock, date.hasClock
+}
+
+// IsDate reports whether a text is written like a date, also with a year that [Days] does not read.
+func IsDate(text string) bool {
+	days, _, _ := Days(text)
+	date, ok := dateOf(text)
+	if !ok || date.hasYear() {
+		return len(days) > 0
+	}
+	for _, order := range [][3]int{{0, 1, 2}, {2, 1, 0}, {2, 0, 1}} { // year, month, day
+		year := date.numbers[order[0]] // one digit or two
+		days = appendDay(days, "20"+("0" + year)[len(year)-1:], date.numbers[order[1]], date.numbers[order[2]])
+	}
+	return len(days) > 0
+}
+
+// yearDigits is how many digits the year of a date must have.
+const yearDigits = 4
+
+// date is a text that is written like a date.
+type date struct {
+	numbers   [3]string // in the order in which they are written
+	separator string
+	clock     time.Duration
+	hasClock  bool
+}
+
+func (d date) hasYear() bool {
+	return len(d.numbers[0]) == yearDigits || len(d.numbers[2]) == yearDigits
+}
+
+func dateOf(text string) (d date, ok bool) {
+	text = strings.TrimSpace(norm.NFKC.String(text))
+	if len(text) > maxWord {
+		return date{}, false
+	}
+	parts := clockAtEnd.FindStringSubmatch(text)
+	if parts != nil {
+		d.clock, d.hasClock = clockOf(parts[2], parts[3], parts[4], parts[5])
+		if !d.hasClock {
+			return date{}, false
+		}
+		text = parts[1]
+	}
+	text = strings.TrimRight(eastAsianUnits.Replace(text), "- ")
+	numbers := threeNumbers.FindStringSubmatch(text)
+	if numbers == nil || numbers[2] != numbers[4] {
+		return date{}, false
+	}
+	d.numbers, d.separator = [3]string{numbers[1], numbers[3], numbers[5]}, numbers[2]
+	return d, true
 }
 
 var (
@@ -65,18 +98,8 @@ var (
 	eastAsianUnits = strings.NewReplacer("年", "-", "月", "-", "日", "", "년", "-", "월", "-", "일", "")
 )
 
-// lastShortYear is the last year that may be written with two digits, 2039.
-const lastShortYear = 39
-
 // appendDay appends the day, unless there is no such day or it is in the list.
 func appendDay(days []time.Time, year, month, day string) []time.Time {
-	if len(year) != 4 {
-		short, _ := strconv.Atoi(year) // the pattern has digits only
-		if short > lastShortYear {
-			return days
-		}
-		year = strconv.Itoa(2000 + short)
-	}
 	at, err := time.Parse("2006-1-2", year+"-"+month+"-"+day)
 	if err != nil || slices.ContainsFunc(days, at.Equal) {
 		return days

@@ -10,7 +10,10 @@ import (
 func TestMomentsThatSpreadsheetsWrite(t *testing.T) {
 	for cell, want := range map[string]string{
 		"05/01/2026":       "is a date whose day and month can't be told apart",
-		"5-1-26":           "is a date whose day and month can't be told apart",
+		"5-1-26":           "is a date without the four digits of its year",
+		"31.12.26":         "is a date without the four digits of its year",
+		"26. 12. 31.":      "is a date without the four digits of its year",
+		"12/31/69 18:00":   "is a date without the four digits of its year",
 		"31.12.2026 18:00": "is not a date or a time with its zone",
 		"31.12.2026":       "is not a date or time",
 		"May-26":           "is not a date or time",

@@ -272,7 +272,8 @@ func TestCellsThatSpreadsheetsRewroteAreRead(t *testing.T) {
 	}{
 		"an American date in a column of texts":   {"NotAfter", "12/31/2026", "String", "2026-12-31"},
 		"a German date in a column of texts":      {"NotAfter", "31.12.2026", "String", "2026-12-31"},
-		"a short German date":                     {"NotAfter", "31.12.26", "String", "2026-12-31"},
+		"a short German date":                     {"NotAfter", "31.12.26", "String", "31.12.26"},
+		"a short Korean date":                     {"NotAfter", "26. 12. 31.", "DateTime", "26. 12. 31."},
 		"a British date":                          {"NotBefore", "31/12/2026", "", "2026-12-31"},
 		"a Japanese date":                         {"NotBefore", "2026/12/31", "", "2026-12-31"},
 		"a date that can be two days":             {"NotAfter", "05/01/2026", "String", "05/01/2026"},
@@ -312,7 +313,7 @@ func TestSpreadsheetFormsAreNoChanges(t *testing.T) {
 		"a time at midnight":          {map[string]any{"NotAfter": at}, "NotAfter", "31.12.2026", "DateTime", false},
 		"a time at midnight, changed": {map[string]any{"NotAfter": at}, "NotAfter", "30.12.2026", "DateTime", true},
 		"midnight typed as a day":     {map[string]any{"NotAfter": at}, "NotAfter", "2026-12-31", "String", true},
-		"a time":                      {map[string]any{"NotAfter": at.Add(time.Hour)}, "NotAfter", "12/31/26 01:00 AM", "DateTime", false},
+		"a time":                      {map[string]any{"NotAfter": at.Add(time.Hour)}, "NotAfter", "12/31/2026 01:00 AM", "DateTime", false},
 		"a truth value":               {map[string]any{"Enabled": false}, "Enabled", "FALSCH", "Boolean", false},
 		"a truth value as text":       {map[string]any{"Enabled": "true"}, "Enabled", "TRUE", "String", false},
 		"one in capitals as text":     {map[string]any{"Enabled": "TRUE"}, "Enabled", "TRUE", "String", false},
