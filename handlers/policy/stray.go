@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -317,13 +318,16 @@ func withoutPaths(text string) (rest, found string) {
 const hostRunes = `(?:l\x{b7}l|[\pL\p{Mn}\p{Mc}\p{Nd}\p{Nl}.*-])`
 
 // names finds what may be an address or a domain: as many characters as possible that one can have.
-// Everything else is between names, whatever it is.
-var names = regexp.MustCompile(`(?:` + hostRunes + `|[_'+])*@+` + hostRunes + `*|` + hostRunes + `+`)
+// Everything else is between names, whatever it is. It takes long to compile, and most tables have
+// no faulty keys.
+var names = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:` + hostRunes + `|[_'+])*@+` + hostRunes + `*|` + hostRunes + `+`)
+})
 
 // keyWords returns the words of a key that may name an address or a domain. Schemes such as https
 // and words without letters are left out.
 func keyWords(text string) (words []string) {
-	for _, found := range names.FindAllString(text, -1) {
+	for _, found := range names().FindAllString(text, -1) {
 		name := trimName(found)
 		words = append(words, name)
 		if strings.HasSuffix(found, anyone) && name != found {
