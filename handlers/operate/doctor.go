@@ -207,6 +207,11 @@ func CheckRows(rows []policy.Raw) []Check {
 		checks = append(checks, Warning.Check("guestlist policy apply",
 			found+", and everybody goes to review in "+firstOf(blocked[apply], most), UnfinishedAdvice))
 	}
+	if !request.SameRows(strays, request.ListedStrays(rows)) {
+		checks = append(checks, Broken.Check("policy rows",
+			fmt.Sprintf("%d match nobody, which is more than can be listed, so everybody goes to review", len(strays)),
+			"guestlist policy lint shows them; correct or delete them."))
+	}
 	for i, raw := range strays {
 		if i == most {
 			return append(checks, Warning.Check("policy rows",

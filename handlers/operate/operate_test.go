@@ -21,6 +21,7 @@ import (
 	"guestlist/handlers/policy/rowfile"
 	"guestlist/handlers/problem"
 	"guestlist/handlers/request"
+	"guestlist/handlers/request/memstore"
 	"guestlist/handlers/submission"
 )
 
@@ -116,6 +117,45 @@ func same[T any](t *testing.T, what string, want, got T, options ...cmp.Option) 
 	diff := cmp.Diff(want, got, append(options, cmpopts.EquateEmpty())...)
 	if diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// manyStrays are rows that deny people under misspelt addresses, more than can be listed, and one
+// that invites everybody at their domain.
+func manyStrays() []policy.Raw {
+	rows := []policy.Raw{row("fabrikam.com", "supplier", "Action", "invite")}
+	for n := range 400 {
+		rows = append(rows, row(fmt.Sprintf("Mallory%03d@Fabrikam.com", n), "left", "Action", "deny"))
+	}
+	return rows
+}
+
+func TestTooManyStraysSendEverybodyToReviewInAppAndInExplain(t *testing.T) {
+	store := memstore.New()
+	for _, raw := range manyStrays() {
+		must(t, store.PutRow(t.Context(), raw))
+	}
+	app := request.Decider{Rows: store, Strays: request.StrayFinder{Store: store}, Seats: request.FreeSeats{}}
+	for _, email := range []string{"mallory000@fabrikam.com", "mallory399@fabrikam.com", "ana@fabrikam.com"} {
+		address, err := submission.ParseAddress(email)
+		must(t, err)
+		for who, decider := range map[string]request.Decider{"the app": app, "explain": memory(t, manyStrays())} {
+			d, err := decider.Decide(t.Context(), submission.Submission{Email: address}, now)
+			if err != nil || d.Action != policy.Review {
+				t.Errorf("%s: %s decides %s: %s, %v", email, who, d.Action, d.Reason, err)
+			}
+		}
+	}
+}
+
+func TestDoctorSaysThatTooManyStraysSendEverybodyToReview(t *testing.T) {
+	says := func(rows []policy.Raw) bool {
+		return slices.ContainsFunc(operate.CheckRows(rows), func(c operate.Check) bool {
+			return c.Health == operate.Broken && strings.Contains(c.Found, "everybody goes to review")
+		})
+	}
+	if !says(manyStrays()) || says(manyStrays()[:50]) {
+		t.Error("doctor says it of other numbers of rows")
 	}
 }
 

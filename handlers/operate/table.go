@@ -29,7 +29,7 @@ type TableStrays struct{ Table Table }
 // StrayRows implements [request.StrayRows].
 func (t TableStrays) StrayRows(ctx context.Context, _ time.Time) ([]policy.Raw, error) {
 	rows, err := t.Table.AllRows(ctx)
-	return policy.Strays(rows), err
+	return request.ListedStrays(rows), err
 }
 
 // MemoryDecider decides by rows in memory. No seats of rows with limits are taken.
@@ -42,7 +42,10 @@ func MemoryDecider(rows []policy.Raw) (request.Decider, error) {
 	if err != nil {
 		return request.Decider{}, fmt.Errorf("preparing to read rows: %w", err)
 	}
-	return request.Decider{Rows: byPartition, Strays: strays(policy.Strays(rows)), Seats: request.FreeSeats{}, Parse: cache.Parse}, nil
+	return request.Decider{
+		Rows: byPartition, Strays: strays(request.ListedStrays(rows)),
+		Seats: request.FreeSeats{}, Parse: cache.Parse,
+	}, nil
 }
 
 // memory is rows by partition.

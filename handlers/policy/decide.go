@@ -213,7 +213,7 @@ func placesOf(partitions []string, rows []Row) []place {
 	for i := range rows {
 		partition := slices.Index(partitions, rows[i].Partition)
 		if len(rows[i].For) > 0 {
-			partition = slices.IndexFunc(partitions, func(key string) bool { return slices.Contains(rows[i].For, key) })
+			partition = slices.IndexFunc(partitions, rows[i].countsFor)
 		}
 		if partition >= 0 {
 			places = append(places, place{partition: int32(partition), index: int32(i)})

@@ -126,6 +126,8 @@ func called(raw Raw) string {
 	switch {
 	case raw.Partition == anyone:
 		kind = "any"
+	case raw.Partition == unlistedKey:
+		kind = "PartitionKeys that match nobody"
 	case !isPartition(raw.Partition):
 		kind = "PartitionKey " + QuoteKey(raw.Partition)
 	case strings.Contains(raw.Partition, "@"):

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -83,6 +84,11 @@ func international(r rune) bool { return r > unicode.MaxASCII }
 // judgeKey sets the row's fault of its PartitionKey, and the partitions for which the row counts
 // all the same. The rest of the row has been read.
 func (r *Row) judgeKey() {
+	if r.Partition == unlistedKey {
+		r.For = []string{everybody}
+		r.Faults = slices.Insert(r.Faults, 0, unlistedFault)
+		return
+	}
 	kind, meant, perhaps := judgeKey(r.Partition)
 	if kind == KeyFine {
 		return
@@ -97,6 +103,23 @@ func (r *Row) judgeKey() {
 	}
 	fault := Fault{PartitionKeyColumn, problems[kind], r.keyAdvice(meant, false)}
 	r.Faults = slices.Insert(r.Faults, 0, fault)
+}
+
+// unlistedKey is the PartitionKey of [Unlisted]. No table can hold it. Such a row counts for
+// everybody, which is no partition: it comes before the rows of each.
+const unlistedKey, everybody = "/rows that are not listed", "everybody"
+
+var unlistedFault = Fault{PartitionKeyColumn,
+	"is of more rows than can be listed, each of which matches no address",
+	"correct them, and guestlist policy lint names each; as long as they are so many, nobody is invited"}
+
+// Unlisted returns a row that stands for so many strays of which it is not known whom they are for.
+// It sends everybody to review: any of them may be what was to keep somebody out.
+func Unlisted(strays int) Raw {
+	return Raw{
+		Partition: unlistedKey, Name: fmt.Sprintf("%d further rows", strays),
+		Columns: map[string]any{ActionColumn: string(Review)},
+	}
 }
 
 // KeyAdvice returns what to do about the PartitionKey of a stray, as in the row's [Fault], but with
@@ -139,6 +162,11 @@ func (r Row) keyAdvice(meant []string, withAddresses bool) string {
 		whose, verb = "everybody without a narrower row", " goes"
 	}
 	return advice + "; as long as this one stands, " + whose + verb + " to review"
+}
+
+// countsFor reports whether a stray counts in the partition.
+func (r *Row) countsFor(key string) bool {
+	return slices.Contains(r.For, key) || slices.Contains(r.For, everybody)
 }
 
 // Strays returns the rows that no look-up finds and that count: those with a faulty PartitionKey
@@ -381,7 +409,8 @@ var plainForms = strings.NewReplacer("\u3002", ".", "\uff61", ".", "[.]", ".", "
 // readings returns the texts that a key can be read as, the likeliest first.
 func readings(key string) []string {
 	key = strings.ToValidUTF8(key, "")
-	if !strings.ContainsFunc(key, func(r rune) bool { return international(r) || submission.Invisible(r) }) {
+	odd := func(r rune) bool { return international(r) || submission.Invisible(r) }
+	if !strings.ContainsFunc(key, odd) {
 		return []string{readable(key)}
 	}
 	space := func(is func(rune) bool) string {

@@ -209,9 +209,14 @@ func SameRows(a, b []policy.Raw) bool {
 	return slices.EqualFunc(a, b, func(a, b policy.Raw) bool { return a.Key() == b.Key() })
 }
 
-// All returns all strays that are known. Those that are not listed are one more, for everybody.
+// All returns all strays that are known. If there are some that are not listed, the first stands
+// for them: [policy.Unlisted].
 func (s Strays) All() []policy.Raw {
 	var all []policy.Raw
+	more := max(s.Unlisted, s.FoundUnlisted)
+	if more > 0 {
+		all = append(all, policy.Unlisted(more))
+	}
 	known := map[policy.RowKey]bool{}
 	for _, rows := range [][]policy.Raw{s.Rows, s.Found} {
 		for _, row := range rows {
@@ -221,12 +226,13 @@ func (s Strays) All() []policy.Raw {
 			}
 		}
 	}
-	more := max(s.Unlisted, s.FoundUnlisted)
-	if more > 0 {
-		all = append(all, policy.Raw{
-			Name:    fmt.Sprintf("%d further rows", more),
-			Columns: map[string]any{policy.ActionColumn: string(policy.Review)},
-		})
-	}
 	return all
+}
+
+// ListedStrays returns the strays among all rows as they count: as many as a list has room for, and
+// the row that stands for the others.
+func ListedStrays(rows []policy.Raw) []policy.Raw {
+	var strays Strays
+	strays.add(policy.Strays(rows))
+	return strays.All()
 }
