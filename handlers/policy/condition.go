@@ -204,6 +204,7 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 	if w != nil {
 		return nil, w
 	}
+	written := ast.Copy(parsed.NativeRep()) // the checker changes it
 	checked, issues := c.env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, typeFault(text, issues)
@@ -216,6 +217,10 @@ func (c *compiler) compile(text string) (cel.Program, *wrong) {
 	if err != nil || estimate.Max > MaxConditionCost {
 		return nil, &wrong{fmt.Sprintf("could take more than the allowed %d units of work for a long submission (%d)", MaxConditionCost, estimate.Max),
 			"make lists, patterns and repeated searches in long texts shorter, or write several rows"}
+	}
+	w = misfit(text, written)
+	if w != nil {
+		return nil, w
 	}
 	program, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {

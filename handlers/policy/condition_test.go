@@ -495,3 +495,48 @@ func atMost(text string, characters int) string {
 	}
 	return string([]rune(text)[:characters])
 }
+
+func TestComparisonThatNeverHoldsIsFaultHoweverItIsWritten(t *testing.T) {
+	for _, text := range []string{
+		`["Mallory@Contoso.com"].exists(e, e == request.email)`,
+		`["Contoso.com", "Fabrikam.com"].exists(d, request.domain == d)`,
+		`["contoso.com", "Fabrikam.com"].exists(d, request.domain.endsWith("." + d))`,
+		`!["Contoso.com"].all(d, request.domain != d)`,
+		`request.email.split("@")[1] == "Contoso.com"`,
+		`request.email.split("@")[0] in ["Mallory", "ana"]`,
+		`request.email.trim() == "Mallory@Contoso.com"`,
+		`request.email == "Mallory" + "@contoso.com"`,
+		`request.email.lowerAscii().trim() == "Mallory@contoso.com"`,
+		`request.company.lowerAscii().trim() == "Contoso"`,
+		`request.email.upperAscii() == "MALLORY <M@CONTOSO.COM>"`,
+		`"Mallory@contoso.com" in [request.email, request.sponsor]`,
+		`request.country == "PT" ? request.domain == "Contoso" + ".com" : false`,
+		`request.country.lowerAscii() == "prt"`,
+		`request.domain.matches("^Contoso[.]com$")`,
+		`request.email.trim().matches("@contoso[.]com>$")`,
+		`request.email.split("@")[1].matches("Contoso")`,
+	} {
+		row := Parse(with("Condition", text))
+		if len(row.Faults) != 1 || !strings.Contains(row.Faults[0].Problem, "never") {
+			t.Errorf("%s: %v", text, row.Faults)
+		}
+	}
+	for _, text := range []string{
+		`["mallory@contoso.com"].exists(e, e == request.email)`,
+		`request.email.split("@")[0] in ["mallory", "o'hara", "_ana"]`,
+		`request.email.upperAscii() == "MALLORY@CONTOSO.COM"`,
+		`request.domain.lowerAscii().upperAscii().startsWith("CONTOSO")`,
+		`request.domain.matches("(?i)^Contoso[.]com$")`,
+		`request.domain.upperAscii().matches("^CONTOSO[.]COM$")`,
+		`request.domain.lowerAscii().upperAscii().matches("^CONTOSO[.]COM$")`,
+		`request.email.matches("Mallory|mallory")`,
+		`request.email.matches("M?allory")`,
+		`request.company.trim() == "Contoso" || request.name.matches("^Mallory ")`,
+		`request.country.lowerAscii() == "zz"`,
+	} {
+		row := Parse(with("Condition", text))
+		if row.Faults != nil {
+			t.Errorf("%s: %v", text, row.Faults)
+		}
+	}
+}

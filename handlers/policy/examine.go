@@ -72,6 +72,9 @@ type examiner struct {
 	source  *ast.SourceInfo
 	invites bool
 	doubts  []Doubt
+	// reads says that the condition is read, and misfits are looked for in place of doubts.
+	reads  bool
+	misfit *wrong
 }
 
 // scope is what is known where an expression stands.

@@ -201,10 +201,8 @@ func (t term) mayHave(part string, where int, s scope) bool {
 	if part == "" {
 		return true
 	}
-	for _, function := range t.shape {
-		if function != "trim" && shaped(part, function) != part {
-			return false
-		}
+	if t.letters() != "" && shaped(part, t.letters()) != part {
+		return false
 	}
 	parts := []string{part}
 	if t.shape != nil {
@@ -343,10 +341,8 @@ func (t term) mayMatchTree(re *syntax.Regexp) bool {
 
 // mayHaveRune reports whether the text may have the character.
 func (t term) mayHaveRune(r rune) bool {
-	for _, function := range t.shape {
-		if function != "trim" && shaped(string(r), function) != string(r) {
-			return false
-		}
+	if t.letters() != "" && shaped(string(r), t.letters()) != string(r) {
+		return false
 	}
 	may := func(r rune) bool {
 		switch t.field {

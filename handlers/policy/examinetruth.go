@@ -140,6 +140,10 @@ func (x *examiner) equal(a, b ast.Expr, s scope) (canHold, canFail bool) {
 		one, other, a, b = other, one, b, a
 	}
 	if one.field != "" && other.exact {
+		if x.reads {
+			x.fits(b, s, one, other.text, true)
+			return true, true
+		}
 		if one.mayBe(other.text, s) {
 			return true, true
 		}
@@ -197,6 +201,10 @@ func (x *examiner) rangeOf(e ast.Expr, s scope) (r numbers, ok bool) {
 		return numbers{least, int64(fields[i].longest), t}, true
 	case call.FunctionName() == "indexOf" && len(args) == 2:
 		t, part := termOf(args[0], s), termOf(args[1], s)
+		if x.reads && t.field != "" && part.exact {
+			x.fits(args[1], s, t, part.text, false)
+			return numbers{}, false
+		}
 		if t.field != "" && part.exact && !t.mayHave(part.text, anywhere, s) {
 			return numbers{-1, -1, t}, true
 		}
@@ -260,6 +268,14 @@ func (x *examiner) part(e ast.Expr, s scope) (canHold, canFail bool) {
 		return true, true
 	}
 	name := call.FunctionName()
+	switch {
+	case x.reads && name == "matches":
+		x.fitsPattern(args[1], s, t, part.text)
+		return true, true
+	case x.reads:
+		x.fits(args[1], s, t, part.text, false)
+		return true, true
+	}
 	if name == "matches" {
 		pattern, err := regexp.Compile(part.text)
 		switch {
