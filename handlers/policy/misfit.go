@@ -8,7 +8,7 @@ import (
 )
 
 // misfit returns the first comparison of a field with a text or a pattern that it never is or has,
-// as far as [reviewer.reviewTexts] does not see it: behind functions, in loops, and in joined texts.
+// as far as [reviewer.reviewTexts] does not see it: behind functions, in loops, in joined texts.
 // It goes by the letters of a field, as reviewTexts does, and not by lists that change.
 func misfit(text string, parsed *ast.AST) *wrong {
 	x := &examiner{text: text, source: parsed.SourceInfo(), reads: true}
