@@ -481,8 +481,12 @@ func (r *run) approvedByVotes(by *call, after request.Request) {
 }
 
 // wantVoteKept checks that a vote is applied, waits, or is on a queue or kept, before its dead
-// letter is deleted.
+// letter is deleted. Nothing is kept about a request that is to be erased.
 func (r *run) wantVoteKept(ballot request.CastBallot, m *message) {
+	outline, err := r.memory.Outline(context.Background(), m.ID)
+	if err == nil && outline.Erasing() {
+		return
+	}
 	record := r.recorded[m.ID]
 	v := record.Reviewing
 	if v == nil || record.Mark() != ballot.Seen || slices.ContainsFunc(v.Ballots, func(b request.Ballot) bool { return b.By == ballot.By }) {
