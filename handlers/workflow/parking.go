@@ -317,6 +317,9 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 // which others are brought back.
 const headStart = 3 * time.Minute
 
+// longestPeriod is the longest period over which the directory counts calls.
+const longestPeriod = 150 * time.Second
+
 // throttledGroups are groups with which the directory has asked this instance to come back later.
 // Everybody waits as long, because the directory may count all calls together. Then others go
 // first: if it counts those for the group alone, each request that tried it would hold everybody up
@@ -326,16 +329,20 @@ type throttledGroups struct {
 	until map[string]time.Time
 }
 
-// throttled leaves the group alone for a little longer than the directory asks of everybody.
+// throttled leaves the group alone for a little longer than the directory asks of everybody, if it
+// asks for more than the longest period over which it counts: what passes by itself with the load
+// holds nobody up for long.
 func (t *throttledGroups) throttled(group string, now time.Time, asked time.Duration) {
+	if asked <= longestPeriod {
+		return
+	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if t.until == nil {
 		t.until = map[string]time.Time{}
 	}
 	maps.DeleteFunc(t.until, func(_ string, until time.Time) bool { return !until.After(now) })
-	pause := busy.after(0, asked)
-	t.until[group] = now.Add(pause + min(pause, headStart))
+	t.until[group] = now.Add(busy.after(0, asked) + headStart)
 }
 
 // left returns for how long the group is still left alone.
