@@ -281,7 +281,7 @@ func (j *job) found(ctx context.Context, claim request.Claim, guestID, what, det
 // invited moves the request on once the guest's id is on the claim, and confirmed by the directory.
 func (j *job) invited(ctx context.Context, claim request.Claim, what, detail string) (next, error) {
 	j.SetGuest(claim.GuestID, claim.Origin)
-	j.confirmed = true
+	j.confirmed = !j.contradicted
 	if claim.Owner != j.Request.ID {
 		j.Request.RepeatOf, j.Request.Origin = claim.Owner, request.OriginFound
 	}

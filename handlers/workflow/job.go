@@ -49,6 +49,9 @@ type job struct {
 	// confirmed says that this call invited the guest, or that the directory has just confirmed the
 	// guest to it.
 	confirmed bool
+	// contradicted says that the directory has named another holder of the address than the guest
+	// of its answer to the invitation, so that it is asked again before it is believed.
+	contradicted bool
 	// wasEnded says that the request had ended when this call began.
 	wasEnded bool
 	// known says that the guest is one of an earlier call for this request, so that groups may have

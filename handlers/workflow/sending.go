@@ -284,9 +284,6 @@ func (w *Worker) longestAttempt() time.Duration {
 // issue sends the invitation and records the receipt.
 func (s *sending) issue(ctx context.Context) (next, error) {
 	invited, err := s.post(ctx, s.terms, s.directoryMails(s.terms))
-	if err == nil && s.holder.ID != "" && invited.GuestID != s.holder.ID {
-		err = problem.New(request.DirectoryUnavailable, "the directory names another guest than the one who holds the address")
-	}
 	stopped := false
 	if err != nil {
 		var gateErr error
@@ -315,6 +312,7 @@ func (s *sending) issue(ctx context.Context) (next, error) {
 		return stop, err
 	}
 	s.redeemURL = invited.RedeemURL
+	s.contradicted = s.holder.ID != "" && s.holder.ID != invited.GuestID
 	_, err = s.tellGate(ctx, nil)
 	if err != nil {
 		return stop, err
