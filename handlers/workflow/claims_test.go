@@ -525,3 +525,35 @@ func (w *world) claimOf() request.Claim {
 	w.t.Helper()
 	return must(w.store.ClaimOf(w.t.Context(), must(submission.ParseAddress("ana@contoso.com"))(w.t)))(w.t)
 }
+
+// TestResendLeavesClaimThatAnotherCallHasMade lets another call claim the address for the guest
+// between the look at the claim and the mail: that claim stays, and the mail is looked at again.
+func TestResendLeavesClaimThatAnotherCallHasMade(t *testing.T) {
+	w := newWorld(t)
+	w.row("contoso.com", "r", "Action", "invite")
+	id := w.signUp("ana@contoso.com")
+	address := w.load(id).Submission.Email
+	ok(t, w.store.Release(t.Context(), address, w.claimOf()))
+	w.now = w.now.Add(2 * time.Hour)
+	must(w.reviewer().Resend(t.Context(), id))(t)
+	w.interrupt = func(op string, after bool) error {
+		if op != "Claim" || after {
+			return nil
+		}
+		w.interrupt = nil
+		claim, _, err := w.store.Claim(t.Context(), address, request.NewClaim(id, time.Time{}))
+		ok(t, err)
+		claim = must(claim.Mailed(w.now).Restore(id, w.load(id).GuestID, request.OriginBrought))(t)
+		must(w.store.UpdateClaim(t.Context(), address, claim))(t)
+		changed := w.load(id)
+		changed.Reason = "another call has sent the mail"
+		must(w.store.Save(t.Context(), changed, nil))(t)
+		return nil
+	}
+	sent := len(w.tenant.Invitations())
+	w.settleMinutes(2)
+	if claim := w.claimOf(); claim.GuestID != w.load(id).GuestID || len(w.tenant.Invitations()) != sent {
+		t.Errorf("the claim names the guest %q, and %d mails were sent beside that of the other call",
+			claim.GuestID, len(w.tenant.Invitations())-sent)
+	}
+}

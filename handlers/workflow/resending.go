@@ -174,10 +174,14 @@ func (r *resending) recordMail(ctx context.Context) (next, error) {
 	}
 	r.before = r.claim
 	if r.claim.State == request.ClaimFree {
-		claim, _, err := r.config.Store.Claim(ctx, r.Request.Submission.Email,
+		claim, created, err := r.config.Store.Claim(ctx, r.Request.Submission.Email,
 			request.NewClaim(r.Request.ID, time.Time{}))
-		if err != nil {
+		switch {
+		case err != nil:
 			return stop, fmt.Errorf("claiming the address for its guest: %w", err)
+		case !created:
+			// Another call has just made it, and may have sent the mail.
+			return stop, problem.New(problem.Conflict, "the address of request %s was claimed meanwhile", r.Request.ID)
 		}
 		r.claim = claim
 	}
