@@ -220,24 +220,28 @@ func (r *run) wantSpared(by *call, to submission.Address, code bool) {
 		return // it was counted before an admin has erased what was known about the mailbox
 	}
 	day, all, earlier, resting := r.now.Add(-24*time.Hour), 0, 0, 0
+	wished := by.has.Resend.ByPerson()
 	var last ownMail
 	for _, m := range box.mails {
 		if !m.at.After(day) {
 			continue
 		}
+		// One that a person asked for may overtake this one, which was counted before.
+		if m.code && (!m.wished || r.now.Sub(m.at) > mailSlack) {
+			resting = min(resting+1, codesPerDay-1)
+		}
+		if m.wished && !wished {
+			continue // it went out in spite of the share, and takes nothing of it
+		}
 		all++
 		if m.code {
 			earlier++
-			// One that a person asked for may overtake this one, which was counted before.
-			if !m.wished || r.now.Sub(m.at) > mailSlack {
-				resting++
-			}
 			if !m.wished {
 				last = m
 			}
 		}
 	}
-	box.mails = append(box.mails, ownMail{r.now, by.mailBegun, code, by.has.Resend.ByPerson()})
+	box.mails = append(box.mails, ownMail{r.now, by.mailBegun, code, wished})
 	if r.skewed() {
 		return
 	}
@@ -249,7 +253,7 @@ func (r *run) wantSpared(by *call, to submission.Address, code bool) {
 		return
 	}
 	rest := by.mailBegun.Sub(last.begun)
-	if code && !last.at.IsZero() && rest < codeRests[resting]-mailSlack && !by.has.Resend.ByPerson() {
+	if code && !last.at.IsZero() && rest < codeRests[resting]-mailSlack && !wished {
 		r.breach(lawOwnMails, "%s gets code %d of a day %s after the last", to, earlier+1, rest)
 	}
 }
