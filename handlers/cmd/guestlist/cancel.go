@@ -175,19 +175,10 @@ func (c requestCancelCommand) cancel(
 	for _, r := range slices.Backward(found) {
 		ids = append(ids, r.ID)
 	}
-	var cancelled []submission.ID
-	var failed []review.Failure
-	var err error
-	progress := s.progress("cancelling requests")
-	for some := range slices.Chunk(ids, actedOnAtOnce) {
-		progress(len(cancelled)+len(failed), len(ids))
-		done, not, stopped := reviewer.CancelAll(s.ctx, some, states, c.Reason)
-		cancelled, failed, err = append(cancelled, done...), append(failed, not...), stopped
-		if err != nil {
-			break
-		}
-	}
-	progress(len(ids), len(ids))
+	cancelled, failed, err := actOnMany(s, "cancelling requests", ids,
+		func(some []submission.ID) ([]submission.ID, []review.Failure, error) {
+			return reviewer.CancelAll(s.ctx, some, states, c.Reason)
+		})
 	more, unreadable := result.More, result.Unreadable
 	result = newCancellation(ids, cancelled, failed)
 	result.More, result.Unreadable = more, unreadable
@@ -222,6 +213,24 @@ func printCancellation(w io.Writer, result cancellation) {
 	if result.Untried > 0 {
 		fmt.Fprintf(w, "%d were not tried.\n", result.Untried)
 	}
+}
+
+// actOnMany acts on requests, some at a time, and shows the progress. It stops at an error of act.
+// done has the results for the requests that act did not fail for.
+func actOnMany[T any](
+	s *session, doing string, ids []submission.ID, act func(some []submission.ID) ([]T, []review.Failure, error),
+) (done []T, failed []review.Failure, err error) {
+	progress := s.progress(doing)
+	for some := range slices.Chunk(ids, actedOnAtOnce) {
+		progress(len(done)+len(failed), len(ids))
+		more, not, stopped := act(some)
+		done, failed, err = append(done, more...), append(failed, not...), stopped
+		if err != nil {
+			break
+		}
+	}
+	progress(len(ids), len(ids))
+	return done, failed, err
 }
 
 // printFailures names requests that could not be acted on, of n in all.

@@ -150,19 +150,10 @@ type erasure struct {
 func (c requestEraseCommand) erase(
 	s *session, reviewer *review.Reviewer, ids []submission.ID, address submission.Address,
 ) error {
-	var erased []request.Request
-	var failed []review.Failure
-	var err error
-	progress := s.progress("erasing requests")
-	for some := range slices.Chunk(ids, actedOnAtOnce) {
-		progress(len(erased)+len(failed), len(ids))
-		done, not, stopped := reviewer.EraseAll(s.ctx, some)
-		erased, failed, err = append(erased, done...), append(failed, not...), stopped
-		if err != nil {
-			break
-		}
-	}
-	progress(len(ids), len(ids))
+	erased, failed, err := actOnMany(s, "erasing requests", ids,
+		func(some []submission.ID) ([]request.Request, []review.Failure, error) {
+			return reviewer.EraseAll(s.ctx, some)
+		})
 	if len(c.ID) == 1 && len(failed) == 1 {
 		return unknown(ids[0], failed[0].Err)
 	}
