@@ -34,10 +34,10 @@ func (j *job) askForDeleted(ctx context.Context) ([]request.Deletion, error) {
 	return askUnless(ctx, j, &j.blindToDeleted, j.config.Users.FindDeletedGuests)
 }
 
-// askUnless asks the directory about the address of the request, and again, twice, if the answer
-// makes no sense. Nor does it make sense that the app may not ask as long as it could: one such
-// answer must not let in a guest that the next one would show as removed. blind keeps whether the
-// app may not ask.
+// askUnless asks the directory about the address of the request. If the answer makes no sense, it
+// asks again, twice. It also does so if the app may not ask, and could until now: one such answer
+// must not let in a guest that the next one would show as removed. blind keeps whether the app may
+// not ask.
 func askUnless[T any](ctx context.Context, j *job, blind *atomic.Bool,
 	question func(context.Context, submission.Address) (T, error)) (answer T, err error) {
 	for repeats := 0; ; repeats++ {
@@ -127,15 +127,7 @@ func (j *job) uninvited(
 			return stopped, stop, err
 		}
 	}
-	hopeless := false
-	switch {
-	case !stopped:
-		hopeless, err = j.countFailure(ctx, failure)
-	case odd(failure):
-		// By now this address may be the only one that gets such answers.
-		err = j.addFailure(ctx, failure)
-		hopeless = j.Request.Failures.Hopeless(j.config.Now())
-	}
+	hopeless, err := j.countAttempt(ctx, failure, stopped)
 	if err != nil {
 		return stopped, stop, err
 	}
@@ -144,6 +136,20 @@ func (j *job) uninvited(
 		return stopped, n, err
 	}
 	return stopped, proceed, j.giveBack(ctx, claim, request.Intent)
+}
+
+// countAttempt is countFailure for an attempt to invite. While the breaker is open (stopped), the
+// request is given up only after a day, and only an answer that makes no sense counts: by then this
+// address may be the only one that gets it.
+func (j *job) countAttempt(ctx context.Context, failure *problem.Error, stopped bool) (hopeless bool, err error) {
+	switch {
+	case !stopped:
+		return j.countFailure(ctx, failure)
+	case odd(failure):
+		err = j.addFailure(ctx, failure)
+		return err == nil && j.Request.Failures.Hopeless(j.config.Now()), err
+	}
+	return false, nil
 }
 
 // questionFailed puts off an invitation because the directory did not say who holds the address.
@@ -168,26 +174,17 @@ func (j *job) questionFailed(ctx context.Context, claim request.Claim, cause err
 		"the directory did not say who holds the address: "+j.Request.Failures.Last)
 }
 
-// refused tries an invitation again that was refused in words that nobody knows, up to maxRefusals.
-// It certainly was not sent. Where others are refused in the same words the breaker is open, and
-// the request waits with them.
+// refused tries an invitation again that was refused in words that nobody knows, up to maxRefusals
+// times. It certainly was not sent. If other requests are refused in the same words, the breaker is
+// open (stopped), and the request is parked.
 func (j *job) refused(
 	ctx context.Context, claim request.Claim, failure *problem.Error, stopped bool,
 ) (next, error) {
-	var hopeless bool
-	var err error
-	if stopped {
-		// By now this address may be the only one that is refused.
-		err = j.addFailure(ctx, failure)
-		hopeless = j.Request.Failures.Hopeless(j.config.Now())
-	} else {
-		hopeless, err = j.countFailure(ctx, failure)
-		hopeless = hopeless || j.Request.Unknown >= maxRefusals
-	}
+	hopeless, err := j.countAttempt(ctx, failure, stopped)
 	switch {
 	case err != nil:
 		return stop, err
-	case hopeless:
+	case hopeless, !stopped && j.Request.Unknown >= maxRefusals:
 		return j.refusedForGood(ctx, claim, failure)
 	}
 	err = j.giveBack(ctx, claim, request.Intent)
