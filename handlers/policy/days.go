@@ -15,10 +15,10 @@ import (
 // there are several if the order of day and month can't be told: 05/01/2026 is in May or in
 // January, 31/12/2026 can be one day only.
 //
-// Dates are three numbers. The year comes first or last, and has four digits. A shorter one is not
-// read, because it can't be told from a day, nor in which calendar it is: 26. 12. 31. is in 2026
-// where it is written in Korea, and 2026 is 69 in Thailand. With dots, the day comes first unless
-// the year does: no country writes the month before it. Names of months are not read.
+// Dates are three numbers. The year comes first or last and has four digits. A shorter year is not
+// read, because it could be a day or a year of another calendar: 26. 12. 31. is a day of 2026 in
+// Korea, and 2026 is 69 in Thailand. With dots, the day comes first unless the year does: no
+// country writes the month first. Names of months are not read.
 func Days(text string) (days []time.Time, clock time.Duration, hasClock bool) {
 	date, ok := dateOf(text)
 	if !ok {
@@ -48,8 +48,8 @@ func IsDate(text string) bool {
 		return len(days) > 0
 	}
 	for _, order := range [][3]int{{0, 1, 2}, {2, 1, 0}, {2, 0, 1}} { // year, month, day
-		year := date.numbers[order[0]] // one digit or two
-		days = appendDay(days, "20"+("0" + year)[len(year)-1:], date.numbers[order[1]], date.numbers[order[2]])
+		short, _ := strconv.Atoi(date.numbers[order[0]]) // the pattern has digits only
+		days = appendDay(days, strconv.Itoa(2000+short), date.numbers[order[1]], date.numbers[order[2]])
 	}
 	return len(days) > 0
 }
