@@ -22,10 +22,9 @@ type Voter struct {
 // Words are what a person says with a vote. Reason is for the partner, and Note for colleagues.
 type Words struct{ Reason, Note string }
 
-// NewBallot returns the ballot of a person who has the request before them as it is, and with a yes
-// the terms: those count, and no others. The error is
-// InvalidInput, with a text for the person: the request waits for nobody, or the words are too long
-// or are missing: a no needs some.
+// NewBallot returns the ballot of a person who was shown the request and, for a yes, the terms. A
+// yes counts only for these terms. The error is InvalidInput, with a text for the person, if the
+// request is not in Review or the words are too long. A no without words is an error, too.
 func NewBallot(r request.Request, by Voter, yes bool, terms policy.Terms, words Words, now time.Time) (request.CastBallot, error) {
 	err := r.MayChange("be voted on", request.Review)
 	if err != nil {

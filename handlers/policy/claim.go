@@ -109,7 +109,7 @@ func looksOf(names ...string) []string {
 // pairs of letters look like one.
 var pairs = strings.NewReplacer("rn", "m", "vv", "w")
 
-// lookOf returns what words of [wordsOf] look like when they stand together.
+// lookOf returns what joined words of [wordsOf] look like.
 func lookOf(words string) string { return pairs.Replace(words) }
 
 // apostrophes stand within a word. Everything else that is no letter or number is between two.
@@ -174,8 +174,8 @@ func mixesAlphabets(name string) bool {
 	return false
 }
 
-// living are the letters of living orthographies, without those that Unicode composes: Greek and
-// Cyrillic have old and phonetic ones besides, which look Latin.
+// living are the letters of today's orthographies, without composed ones. Greek and Cyrillic also
+// have old and phonetic letters, which look Latin.
 var living = map[string]*unicode.RangeTable{
 	"Greek":    {R16: []unicode.Range16{{0x0391, 0x03c9, 1}}},
 	"Cyrillic": {R16: []unicode.Range16{{0x0400, 0x045f, 1}, {0x048a, 0x04ff, 1}}},
@@ -186,9 +186,9 @@ var living = map[string]*unicode.RangeTable{
 // sign between two names in kana.
 const neutral = "ʹʻʼʽʾʿـ〆="
 
-// isRare reports whether a character of a decomposed name is none of those that names have today:
-// letters, marks and digits of scripts in everyday use, of Latin only those whose looks are known,
-// and what stands between words. All others could look like anything.
+// isRare reports whether names seldom have the character of a decomposed name. Names have letters,
+// marks and digits of scripts in everyday use, and characters between words. Of the Latin letters
+// only those in imitations count as usual. A rare character could look like any other.
 func isRare(r rune) bool {
 	script := submission.ScriptOf(r)
 	switch {

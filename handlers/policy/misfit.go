@@ -7,9 +7,9 @@ import (
 	"cel.dev/cel-go/common/ast"
 )
 
-// misfit returns the first comparison of a field with a text or a pattern that it never is or has,
-// as far as [reviewer.reviewTexts] does not see it: behind functions, in loops, in joined texts.
-// It goes by the letters of a field, as reviewTexts does, and not by lists that change.
+// misfit returns the first comparison of a field with a text or a pattern that can never hold. It
+// finds those that [reviewer.reviewTexts] misses: behind functions, in loops, in joined texts.
+// Like reviewTexts, it uses the letters that a field can have and no lists that change.
 func misfit(text string, parsed *ast.AST) *wrong {
 	x := &examiner{text: text, source: parsed.SourceInfo(), reads: true}
 	x.truth(parsed.Expr(), scope{forms: map[formKey]bool{}})
@@ -24,7 +24,8 @@ func (x *examiner) fits(e ast.Expr, s scope, t term, text string, whole bool) {
 	}
 }
 
-// fitsPattern is fits for a pattern. Only addresses have few enough letters to tell.
+// fitsPattern is like fits, for a pattern. It judges only addresses and their parts, which have few
+// possible letters.
 func (x *examiner) fitsPattern(e ast.Expr, s scope, t term, pattern string) {
 	if x.misfit != nil || !slices.Contains([]string{"email", "domain", "sponsor", localField}, t.field) {
 		return
@@ -44,7 +45,7 @@ func (t term) whole() string {
 	return variable + "." + t.field
 }
 
-// neverIs is like the function, for a field after some functions.
+// neverIs is like the function neverIs, for a field to which functions were applied.
 func (t term) neverIs(text string, whole bool) (what, advice string) {
 	function := t.letters()
 	if function != "" {
@@ -53,7 +54,7 @@ func (t term) neverIs(text string, whole bool) (what, advice string) {
 		if advice != "" {
 			return what, advice
 		}
-		// What the field has is in one case.
+		// The field itself has letters of one case only.
 		function = "lowerAscii"
 		if t.field == "country" {
 			function = "upperAscii"

@@ -40,8 +40,8 @@ type Row struct {
 	Note                 string // the admins' own words, cut if long
 
 	// For has the partitions in which a stray counts, a row whose PartitionKey matches no address:
-	// those that it was likely meant for, or "*" if that is unknown and it does not invite. That of
-	// Unlisted counts for "everybody".
+	// those that it was likely meant for, or "*" if that is unknown and it does not invite. The row
+	// of [Unlisted] counts for "everybody".
 	For []string
 	// Faults lists what was not understood. Such columns have their default; see [Decide].
 	Faults []Fault

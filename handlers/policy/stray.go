@@ -105,16 +105,16 @@ func (r *Row) judgeKey() {
 	r.Faults = slices.Insert(r.Faults, 0, fault)
 }
 
-// unlistedKey is the PartitionKey of [Unlisted]. No table can hold it. Such a row counts for
-// everybody, which is no partition: it comes before the rows of each.
+// unlistedKey is the PartitionKey of [Unlisted], which no table can hold. That row counts for
+// everybody: it comes before the rows of every partition.
 const unlistedKey, everybody = "/rows that are not listed", "everybody"
 
 var unlistedFault = Fault{PartitionKeyColumn,
 	"is of more rows than can be listed, each of which matches no address",
 	"correct them, and guestlist policy lint names each; as long as they are so many, nobody is invited"}
 
-// Unlisted returns a row that stands for so many strays of which it is not known whom they are for.
-// It sends everybody to review: any of them may be what was to keep somebody out.
+// Unlisted returns a row that stands for strays that are not listed, with their number in its name.
+// It sends every sign-up to review, because any of them may be a deny row for that guest.
 func Unlisted(strays int) Raw {
 	return Raw{
 		Partition: unlistedKey, Name: fmt.Sprintf("%d further rows", strays),
@@ -333,8 +333,8 @@ func distinct(keys []string) (once []string) {
 // paths finds the path of a URL.
 var paths = regexp.MustCompile(`(://[^/\s]*)/(\S*)`)
 
-// withoutPaths returns a text without the paths of URLs, which say nothing about who is meant
-// unless there is a name in them, and the paths.
+// withoutPaths returns a text without the paths of URLs, and these paths. A path matters only if
+// there is a domain in it.
 func withoutPaths(text string) (rest, found string) {
 	for _, path := range paths.FindAllStringSubmatch(text, -1) {
 		found += " " + path[2]
@@ -345,9 +345,9 @@ func withoutPaths(text string) (rest, found string) {
 // hostRunes match the characters of a domain. In Catalan domains, a dot may be between two l.
 const hostRunes = `(?:l\x{b7}l|[\pL\p{Mn}\p{Mc}\p{Nd}\p{Nl}.*-])`
 
-// names finds what may be an address or a domain: as many characters as possible that one can have.
-// Everything else is between names, whatever it is. It takes long to compile, and most tables have
-// no faulty keys.
+// names matches what may be an address or a domain: the longest run of characters that one can
+// have. All other characters separate. It is compiled on first use, because that takes long and
+// most tables have no faulty keys.
 var names = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?:` + hostRunes + `|[_'+])*@+` + hostRunes + `*|` + hostRunes + `+`)
 })
@@ -375,8 +375,8 @@ func keyWords(text string) (words []string) {
 	})
 }
 
-// trimName returns a name without what does not begin or end one. A wildcard begins with an
-// asterisk, and only "*" ends in one. Letters that modify others look like quotation marks.
+// trimName removes characters that can't begin or end a name. A wildcard begins with an asterisk,
+// and only "*" ends with one. Modifier letters look like quotation marks, so they are removed too.
 func trimName(name string) string {
 	ends := func(r rune) bool {
 		return unicode.IsLetter(r) && !unicode.Is(unicode.Lm, r) || unicode.IsNumber(r) || unicode.IsMark(r)

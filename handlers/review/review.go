@@ -195,7 +195,7 @@ func (v *Reviewer) eraseUnreadable(ctx context.Context, id submission.ID) (reque
 	if err != nil {
 		return request.Request{}, fmt.Errorf("erasing a request that can't be read: %w", err)
 	}
-	// The worker keeps none any more now.
+	// From now on the worker keeps no letter about the request.
 	_, err = request.DropDeadLetters(ctx, v.config.DeadLetters, func(letter request.DeadLetter) bool {
 		return letter.About(id)
 	})
@@ -230,7 +230,7 @@ func (t Traces) Any() bool { return t != Traces{} }
 //   - policy rows: only admins change them
 //   - the messages on the queues: the host removes them after days at most
 //
-// Nothing else may hold an address, such as a history, a list of what waits or the counters of rows.
+// Nothing else may hold an address: no history, no list of what waits, no counters of rows.
 func (v *Reviewer) ForgetAddress(ctx context.Context, address submission.Address) (found Traces, err error) {
 	dropped, err := request.DropDeadLetters(ctx, v.config.DeadLetters, func(letter request.DeadLetter) bool {
 		return letter.Names(address)
@@ -353,11 +353,12 @@ func (v *Reviewer) letGo(ctx context.Context, address submission.Address, held, 
 	return err
 }
 
-// hold adds an intent to the claim of a request that a person is about to end, and returns the claim
-// as it is now and as it was. The worker invites nobody under it for as long as an invitation may
-// take. There is no claim where the worker has to find out what to give back: it belongs to another
-// request, or nobody knows what came of an invitation that was begun long ago. It is refused if
-// there is a guest, or may soon be one.
+// hold adds an intent to the claim of a request that a person is about to end. It returns the claim
+// as it is now and as it was. While the intent is fresh, the worker invites nobody under the claim.
+//
+// It returns no claim if the worker has to find out what to give back: if the claim belongs to
+// another request, or if the result of an old invitation is not known. It is refused if there is a
+// guest, or may soon be one.
 func (v *Reviewer) hold(ctx context.Context, r request.Request) (held, was request.Claim, err error) {
 	none := request.Claim{}
 	if r.GuestID != "" {

@@ -41,9 +41,9 @@ func (a Address) String() string {
 func (a Address) Domain() string { return a.domain }
 
 // Is reports whether text, an address as a directory holds it, is this mailbox. It ignores the case
-// of ASCII letters, and takes an international domain in punycode and in letters. It changes
-// nothing else: what [ParseAddress] folds for a partner who types would here make another mailbox
-// the same. Every comparison with an address that was not parsed goes through it.
+// of ASCII letters, and accepts an international domain in punycode and in letters. Nothing else is
+// folded: [ParseAddress] folds more, for people who type, and could make two mailboxes equal. All
+// comparisons with an address that was not parsed use it.
 func (a Address) Is(text string) bool {
 	local, domain, _ := strings.Cut(text, "@")
 	return a.domain != "" && sameASCII(local, a.local) && sameDomain(domain, a.domain)

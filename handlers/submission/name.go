@@ -119,7 +119,7 @@ const (
 func hasLink(name string) bool { return linkIn(name) == surelyLink }
 
 // MayHaveLink reports whether the guest's display name could have such a thing. Some people write
-// their names like that: "Soo.Kim". So it is a reason for a person to look, and none to refuse.
+// their names like that: "Soo.Kim". So a person looks at it, and the form does not refuse it.
 func (s Submission) MayHaveLink() bool { return linkIn(s.Name()) != noLink }
 
 func linkIn(name string) likeness {
@@ -160,11 +160,11 @@ func ofHost(r rune) bool {
 // webEndings are endings of hosts alone. Others are names of people too, such as Kim, Li and Weber.
 var webEndings = []string{"com", "net", "org", "info", "biz"}
 
-// hostLikeness judges a word that could be the name of a host: of labels with dots between. It is
-// none without an ending that hosts have, in whatever case or alphabet. Names are written with
-// dots too: "Ma.de", "J.Kim", "B.Com", "Soo.Kim".
+// hostLikeness judges a word that could be the name of a host: labels with dots between. Without an
+// ending that hosts have, in any case or alphabet, it is not one. Names are written with dots too:
+// "Ma.de", "J.Kim", "B.Com", "Soo.Kim".
 func hostLikeness(word string, hasPath bool) likeness {
-	// It is judged in spite of labels that are no punycode: the ending counts.
+	// Invalid punycode in other labels is ignored: the ending counts.
 	ascii, _ := idna.Punycode.ToASCII(strings.ToLower(word))
 	at := strings.LastIndexByte(ascii, '.')
 	if at <= 0 || strings.Contains(ascii, "..") {

@@ -199,9 +199,9 @@ func (c *Config) readCaptcha(r *settings.Reader) {
 	c.Guards.Captcha = config
 }
 
-// captchaHosts returns the hosts of the pages that have a widget of ours: of the form, and of sites
-// that send JSON. There are none where the form's is not known: only the settings tell it, because
-// behind a proxy the host of a request is another.
+// captchaHosts returns the hosts of the pages with our widget: of the form, and of sites that send
+// JSON. It returns none if the settings do not say the form's host: the host of a request can't be
+// used, because a proxy may change it.
 func (c *Config) captchaHosts() []string {
 	if len(c.Guards.PublicOrigins) == 0 {
 		return nil

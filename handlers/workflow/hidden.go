@@ -44,8 +44,7 @@ func (s *sending) refusedByHidden(ctx context.Context, cause error) (next, error
 }
 
 // awaitOwnGuest waits for the directory to show the guest of an earlier invitation whose answer was
-// lost. That somebody holds the address by now says that it may have succeeded, as long as the
-// directory may not show that guest yet.
+// lost. The address is taken now, so that invitation has probably succeeded.
 func (s *sending) awaitOwnGuest(ctx context.Context, failure *problem.Error) (next, error) {
 	hopeless, err := s.countFailure(ctx, failure)
 	switch {

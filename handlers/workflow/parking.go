@@ -313,25 +313,25 @@ func (w *Worker) holdAll(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// headStart is how much longer a group is left alone than everybody else: several runs of upkeep, in
-// which others are brought back.
+// headStart is how much longer the app leaves a throttled group alone than the rest of the
+// directory. Other requests go on in that time: it has several runs of upkeep.
 const headStart = 3 * time.Minute
 
 // longestPeriod is the longest period over which the directory counts calls.
 const longestPeriod = 150 * time.Second
 
-// throttledGroups are groups with which the directory has asked this instance to come back later.
-// Everybody waits as long, because the directory may count all calls together. Then others go
-// first: if it counts those for the group alone, each request that tried it would hold everybody up
-// again. The zero value is empty. It is safe for concurrent use.
+// throttledGroups are groups whose memberships the directory has throttled for this instance. All
+// calls wait for as long as the directory asks, because it may count them together. After that,
+// other requests go first: if only this group is throttled, each request that tries it stops all
+// calls again. The zero value is empty. It is safe for concurrent use.
 type throttledGroups struct {
 	mutex sync.Mutex
 	until map[string]time.Time
 }
 
-// throttled leaves the group alone for a little longer than the directory asks of everybody, if it
-// asks for more than the longest period over which it counts: what passes by itself with the load
-// holds nobody up for long.
+// throttled leaves the group alone for headStart longer than the directory asks. It does so only if
+// the directory asks for more than longestPeriod: ordinary throttling is shorter, and passes when
+// the load does.
 func (t *throttledGroups) throttled(group string, now time.Time, asked time.Duration) {
 	if asked <= longestPeriod {
 		return

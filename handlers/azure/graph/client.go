@@ -168,7 +168,8 @@ func authenticator(credential azcore.TokenCredential, base *url.URL) (authentica
 }
 
 // Invite implements [request.Directory]. It returns the id in lower case. With SendMessage, Graph
-// sends a mail each time. An answer that does not say whom it is about is DirectoryUnavailable.
+// sends a mail each time. If the answer does not identify the guest, the error is
+// DirectoryUnavailable.
 //
 // It returns every code of the directory except DirectoryNotReplicated, DirectoryGroupForbidden,
 // DirectoryGroupClosed and DirectoryReadForbidden. It returns one that is [request.TenantWide] only
@@ -210,8 +211,8 @@ func (c *Client) Invite(ctx context.Context, invitation request.Invitation) (req
 	return request.Invited{GuestID: id, RedeemURL: created.RedeemURL}, nil
 }
 
-// guest returns the id, in lower case, of the guest who was invited by the address, or what is
-// wrong with the answer. An id may be anybody's unless the answer says whom it is about.
+// guest returns the guest's id in lower case, or what is wrong with the answer. The answer must
+// repeat the address: without it, the id could be that of another user.
 func (c *createdInvitation) guest(asked submission.Address) (id, fault string) {
 	switch {
 	case c.Address == "":
@@ -221,8 +222,8 @@ func (c *createdInvitation) guest(asked submission.Address) (id, fault string) {
 	case c.Invited == nil:
 		return "", "the answer names no guest"
 	}
-	// Graph leaves out most properties of the user. A sign-in name alone tells nothing: it has the
-	// address of the first invitation.
+	// Graph leaves out most properties of the user. The sign-in name alone proves nothing: it has
+	// the address of the first invitation.
 	if (c.Invited.Mail != "" || len(c.Invited.OtherMails) > 0) && !holds(c.Invited, asked) {
 		return "", "the answer is about another guest"
 	}

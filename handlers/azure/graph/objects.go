@@ -30,9 +30,9 @@ func (c *Client) send(ctx context.Context, call *abs.RequestInformation, into an
 // errAmbiguous means that an answer can be read in two ways. It does not quote the answer.
 var errAmbiguous = errors.New("the answer has a property under a name in other case")
 
-// decode reads an answer into the object, which is a pointer to a zero value. It reads the answer
-// also without regard to the case of names, and must find the same: otherwise two readers could
-// take it for the answer about two users.
+// decode reads an answer into the object, which is a pointer to a zero value. It also reads the
+// answer with names in any case, and refuses it if the results differ: two programs could then read
+// it as an answer about two users.
 func decode(body []byte, into any) error {
 	anyCase := reflect.New(reflect.TypeOf(into).Elem()).Interface()
 	anyText := jsontext.AllowInvalidUTF8(true) // a name may end in half an emoji

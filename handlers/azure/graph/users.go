@@ -88,8 +88,8 @@ func (c *Client) UserByID(ctx context.Context, id string, address submission.Add
 	return request.User{ID: strings.ToLower(id), Kind: kind}, nil
 }
 
-// incomplete reports whether the answer leaves out what every user has. That says nothing about the
-// app's rights: Graph refuses a call for lack of them, and other users in the answer may be whole.
+// incomplete reports whether the answer leaves out what every user has. That does not mean that the
+// app lacks a right: Graph then refuses the call.
 func incomplete(holder *user) bool {
 	return holder.AccountEnabled == nil || holder.UserPrincipalName == ""
 }
@@ -141,8 +141,9 @@ func (c *Client) FindGuest(ctx context.Context, address submission.Address) (str
 }
 
 // FindDeletedGuests implements [request.Users]. It returns ids in lower case, and needs the same
-// permission as FindUser. If there are more deletions than are read, the time of none is said: one
-// that was not read may be later. DirectoryUnknown if none of those that are read is a guest's.
+// permission as FindUser. If there are more deletions than are read, none has a time, because one
+// that was not read may be later. If none of those that are read is a guest's, the error is
+// DirectoryUnknown.
 func (c *Client) FindDeletedGuests(ctx context.Context, address submission.Address) ([]request.Deletion, error) {
 	const doing = "looking for deleted guests"
 	search := newSearch("/directory/deletedItems/microsoft.graph.user", userQuery{
@@ -204,8 +205,8 @@ func (c *Client) search(ctx context.Context, doing string, address submission.Ad
 	}))
 }
 
-// anySpelling returns the filter for users of whom one of the clauses is true, for any spelling of
-// the address. Two spellings make ten clauses; Graph takes 15.
+// anySpelling returns a filter that joins the clauses for each spelling of the address with "or".
+// Two spellings make ten clauses. Graph refuses more than 15, according to the text of its error.
 func anySpelling(address submission.Address, clauses func(spelling string) []string) *string {
 	var all []string
 	for _, spelling := range address.Spellings() {

@@ -178,7 +178,7 @@ func logged(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// newAnswer returns what status and headers say, which counts whatever becomes of the body.
+// newAnswer returns what status and headers say. They count even if the body can't be read.
 func newAnswer(response *http.Response, now time.Time) *answerError {
 	return &answerError{
 		status:     response.StatusCode,

@@ -117,10 +117,10 @@ type RequestFilter struct {
 	// Since and Until are when the oldest and the newest of them may have been submitted, to the
 	// second; the zero time means at any time.
 	Since, Until time.Time
-	// Before is the id before which to find requests, in place of Until: that of the last one that
-	// was found, for the next part of a search that has found more. It is empty for any.
+	// Before, in place of Until, continues a search that found more: only requests with lower ids
+	// are found. It is the id of the last request found. Empty means all.
 	Before submission.ID
-	// Reference is that of the requests to find, of one second; empty for any.
+	// Reference finds only requests with this reference, all from one second; empty means all.
 	Reference submission.Reference
 	// Limit is how many to find at most.
 	Limit int
@@ -132,8 +132,8 @@ const mostUnreadable = 1000
 // Found is what a search has found.
 type Found struct {
 	Requests []request.Request // the newest first
-	// More says that more requests pass the filter than its Limit. The records that can't be read
-	// are those since the last of Requests then.
+	// More says that more requests pass the filter than its Limit. Then the unreadable records are
+	// only those as new as Requests.
 	More bool
 	// Unreadable are the ids of records that can't be read and may be among those asked for: at
 	// most 1,000. Unnamed is how many there are besides.

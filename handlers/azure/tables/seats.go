@@ -231,8 +231,8 @@ func (s *Store) counters(ctx context.Context, key policy.RowKey, day string) ([2
 	return counters, nil
 }
 
-// shownPartition returns how the counters of a row name its partition. Counters stay after the
-// address of a guest was erased, so they have none.
+// shownPartition returns how the counters of a row name its partition. They must not have an
+// address, because counters stay when an address is erased.
 func shownPartition(partition string) string {
 	_, domain, isAddress := strings.Cut(partition, "@")
 	if isAddress {

@@ -164,7 +164,8 @@ var userFilters = filters{
 const (
 	// maxIn is how many values Graph takes in a list after "in".
 	maxIn = 15
-	// maxTerms is how many clauses Graph takes in a filter with "or".
+	// maxTerms is how many clauses Graph takes in a filter with "or", according to the text of its
+	// error.
 	maxTerms = 15
 )
 

@@ -375,7 +375,7 @@ func (r *run) beginMembership(by *call, group, guest string) {
 	name := r.nameOf(by.about)
 	record, stored := r.recorded[by.about]
 	if r.enteredAt[by.about] > by.begunAt && by.has.State == request.Granting {
-		record = by.has // what others have changed since this call read the record, it can't know
+		record = by.has // the call can't know what others have changed since it read the record
 	}
 	granted := record.Terms()
 	r.tried(by, "the membership in "+group)

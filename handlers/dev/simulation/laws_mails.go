@@ -231,7 +231,7 @@ func (r *run) wantSpared(by *call, to submission.Address, code bool) {
 			resting = min(resting+1, codesPerDay-1)
 		}
 		if m.wished && !wished {
-			continue // it went out in spite of the share, and takes nothing of it
+			continue // what a person asks for does not count towards the share
 		}
 		all++
 		if m.code {

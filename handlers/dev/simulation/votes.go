@@ -66,7 +66,7 @@ type castBallot struct {
 	groups []string // that the person was shown
 }
 
-// sight is what a person has before them who decides.
+// sight is what a person sees who decides.
 type sight struct {
 	request request.Request
 	terms   policy.Terms
